@@ -1,0 +1,388 @@
+"""Where the pictures come from: fetched and verified, from any folder, or drawn."""
+
+import hashlib
+import http.client
+import os
+import re
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+import zlib
+from collections import Counter, deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from helpers import runtime
+
+COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
+GITHUB_ARCHIVE = f"https://github.com/ardamavi/Dog-Cat-Classifier/archive/{COMMIT}.zip"
+MANIFEST = Path(__file__).with_name("dog_cat.sha256")
+IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+CONNECT_SECONDS = 10
+
+# As many drawn pets as there are photos, a few of them slightly altered copies of another.
+DRAWN_PETS, DRAWN_NEAR_DUPLICATES = 1399, 12
+
+BANNER = """\
+##############################################################################
+##                                                                          ##
+##   DRAWN PETS: these are NOT photographs.                                 ##
+##   The photos could not be fetched from GitHub, and there is no kept      ##
+##   copy, so the lessons go on with drawn cats and dogs. Every number      ##
+##   will differ from the printed one.                                      ##
+##                                                                          ##
+##   To work on the photos: set COURSE_DATA to the archive (or connect      ##
+##   to the Internet), restart the kernel and run the lesson again.         ##
+##                                                                          ##
+##############################################################################"""
+
+
+class DataError(ValueError):
+    """The data set cannot be used as it is: the message says what is wrong and what to do."""
+
+
+def load_dog_cat() -> pd.DataFrame:
+    """Return the course's 1,399 photos as a table with the columns `path` and `label`.
+
+    `path` is an absolute path (str), `label` is 'cat' or 'dog'. Rows are sorted by label, then by
+    number (cat.2.jpg before cat.10.jpg), with the index 0..n-1. `data.attrs["source"]` says where
+    they came from, the first of these that is there:
+
+    - `"COURSE_DATA"`: what this environment variable names, a path or URL of the zip archive, or a
+      folder. An archive is unpacked once, into the data folder; a folder is used where it lies.
+    - `"kept copy"`: the folder `data/dog-cat` that an earlier call unpacked.
+    - `"GitHub"`: the archive of the pinned commit of ardamavi/Dog-Cat-Classifier.
+    - `"drawn pets"`: when none of these is within reach; a banner says so.
+
+    Every photo's SHA-256 is compared with the course's own list, `dog_cat.sha256`, at each call.
+    Files that the list does not name are left out.
+
+    Raises:
+        DataError: `COURSE_DATA` names nothing usable, or a file is missing or differs from the list.
+    """
+    named = os.environ.get("COURSE_DATA")
+    kept_copy = runtime.kept("dog-cat")
+    if named:
+        return _from_course_data(named, kept_copy)
+    if kept_copy.exists():
+        verify(kept_copy, hint=f"Delete the folder {kept_copy} and run again: it will be fetched anew.")
+        return _photo_table(kept_copy, "kept copy")
+    try:
+        _fetch(GITHUB_ARCHIVE, kept_copy)
+    except _NoArchive:
+        print(BANNER, flush=True)
+        return _kept_drawings()
+    return _photo_table(kept_copy, "GitHub")
+
+
+def load_folder(folder: str | Path) -> pd.DataFrame:
+    """Return the images of any folder of class folders: columns `path` and `label`.
+
+    `folder/robin/a.jpg` gets the label 'robin'. Images may lie deeper within a class folder; what
+    counts as an image is decided by its suffix (see `IMAGE_SUFFIXES`). Hidden files and folders
+    are passed over. Rows are ordered as in `load_dog_cat`, and `data.attrs["source"]` is `"folder"`.
+
+    Raises:
+        DataError: the folder is missing or empty, has no class folders or only one, or one of them
+            holds no image.
+    """
+    folder = Path(folder).expanduser().absolute()
+    wanted = "Give each class a folder of its own, named after it, with its images inside."
+    if not folder.is_dir():
+        raise DataError(f"There is no folder {folder}. Check the path's spelling.")
+    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not _is_hidden(entry.name))
+    if not classes:
+        loose = sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in folder.iterdir())
+        raise DataError(f"{folder} holds {loose} images and no class folders. {wanted}")
+    images = {entry.name: list(_images_in(entry)) for entry in classes}
+    for label, paths in images.items():
+        if not paths:
+            raise DataError(
+                f"The class folder {folder / label} holds no image. "
+                f"Put images there ({', '.join(IMAGE_SUFFIXES)}) or remove the folder."
+            )
+    if len(images) == 1:
+        raise DataError(
+            f"{folder} holds one class only, {classes[0].name!r}. A classifier needs at least two."
+        )
+    return _table([(str(path), label) for label, paths in images.items() for path in paths], "folder")
+
+
+def draw_pets(
+    n: int, seed: int, folder: str | Path | None = None, size: int = 256, near_duplicates: int = 0
+) -> pd.DataFrame:
+    """Draw `n` cats and dogs, save them as JPEG files and return their table, as `load_dog_cat` does.
+
+    Half of them are cats (one more when `n` is odd), named `cat/cat.0.jpg`, `dog/dog.0.jpg` and so
+    on, `size` pixels wide and high. The same `n` and `seed` give the same pictures; a larger `n`
+    only adds to them. The last `near_duplicates` of them are altered copies of the first ones
+    (brighter or darker, a few pixels cropped). They lie in `folder`, or in `data/drawn-pets-n-seed`.
+    `data.attrs["source"]` is `"drawn pets"`.
+
+    Raises:
+        DataError: `n` is too small to have both classes, or leaves no originals to copy.
+    """
+    if n < 2 or not 0 <= near_duplicates <= n // 2:
+        raise DataError(
+            f"{n} pets, {near_duplicates} of them copies, cannot be drawn. "
+            "Draw at least one cat and one dog, and at most half of all as copies."
+        )
+    folder = Path(folder) if folder is not None else runtime.kept(f"drawn-pets-{n}-{seed}")
+    folder = folder.expanduser().absolute()
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+
+    def draw(index: int) -> tuple[str, str]:
+        label = ("cat", "dog")[index % 2]
+        path = folder / label / f"{label}.{index // 2}.jpg"
+        path.write_bytes(_drawn_jpeg(index, n - near_duplicates, seed, size))
+        return str(path), label
+
+    with ThreadPoolExecutor() as pool:
+        rows = list(runtime.progress(pool.map(draw, range(n)), "Drawing pets", total=n))
+    return _table(rows, "drawn pets")
+
+
+def check() -> str:
+    """Load the data set and say in one line what it holds: `1399 images, 700 cat, 699 dog, verified`.
+
+    Drawn pets are called so, in place of `verified`. Raises `DataError` as `load_dog_cat` does.
+    """
+    data = load_dog_cat()
+    state = "drawn, not photographs" if data.attrs["source"] == "drawn pets" else "verified"
+    counts = ", ".join(f"{count} {label}" for label, count in data.label.value_counts().sort_index().items())
+    return f"{len(data)} images, {counts}, {state}"
+
+
+def manifest() -> dict[str, str]:
+    """Return the SHA-256 sum of each photo, by its place: `{"cat/cat.0.jpg": "ab12…", …}`."""
+    lines = MANIFEST.read_text(encoding="ascii").splitlines()
+    pairs = (line.split("  ", 1) for line in lines)
+    return {"/".join(PurePosixPath(name).parts[-2:]): checksum for checksum, name in pairs}
+
+
+def verify(folder: Path, hint: str) -> None:
+    """Compare the photos in `folder` (with its `cat` and `dog`) with the manifest.
+
+    Raises:
+        DataError: naming the first file that is missing or differs, and ending with `hint`.
+    """
+    sums = manifest()
+
+    def problem(name: str) -> str | None:
+        try:
+            content = (folder / name).read_bytes()
+        except OSError:
+            return f"{name} is missing from {folder}, or cannot be read."
+        return _difference(name, content, sums[name], folder)
+
+    with ThreadPoolExecutor() as pool:
+        found = next(filter(None, pool.map(problem, sums)), None)
+    if found:
+        raise DataError(f"{found} {hint}")
+
+
+def _difference(name: str, content: bytes, checksum: str, where: object) -> str | None:
+    if hashlib.sha256(content).hexdigest() == checksum:
+        return None
+    return f"{name} in {where} is not the course's photo: its SHA-256 sum differs."
+
+
+# --- from COURSE_DATA or GitHub ---------------------------------------------------------------------
+
+
+class _NoArchive(Exception):
+    """No archive came from a URL."""
+
+
+def _from_course_data(named: str, kept_copy: Path) -> pd.DataFrame:
+    hint = (
+        "Set COURSE_DATA to the data set's archive or folder, or unset it; load_folder reads your own photos."
+    )
+    url = urllib.parse.urlparse(named)
+    if url.scheme in ("http", "https"):
+        if not _is_intact(kept_copy):
+            try:
+                _fetch(named, kept_copy)
+            except _NoArchive as error:
+                raise DataError(
+                    f"COURSE_DATA names {named}: no archive came from there ({error}). {hint}"
+                ) from None
+        return _photo_table(kept_copy, "COURSE_DATA")
+
+    path = _existing(urllib.request.url2pathname(url.path) if url.scheme == "file" else named)
+    if path is None:
+        raise DataError(f"COURSE_DATA names {named}, which does not exist. {hint}")
+    if path.is_dir():
+        folder = next((f for f in (path, path / "Data" / "Train_Data") if (f / "cat").is_dir()), None)
+        if folder is None:
+            raise DataError(f"COURSE_DATA names {path}, in which there is no folder cat. {hint}")
+        verify(folder, hint)
+        return _photo_table(folder, "COURSE_DATA")
+    try:
+        _unpack(path, kept_copy)
+    except zipfile.BadZipFile:
+        raise DataError(f"COURSE_DATA names {path}: not a zip archive, or a damaged one. {hint}") from None
+    return _photo_table(kept_copy, "COURSE_DATA")
+
+
+def _existing(name: str) -> Path | None:
+    """Find `name` from where we are, or from the course's folder: a notebook runs in a folder below it."""
+    path = Path(name).expanduser()
+    return next((p for p in (path.absolute(), (runtime.COURSE_FOLDER / path).resolve()) if p.exists()), None)
+
+
+def _is_intact(folder: Path) -> bool:
+    try:
+        verify(folder, hint="")
+    except DataError:
+        return False
+    return True
+
+
+def _fetch(url: str, target: Path) -> None:
+    """Download the archive at `url` and unpack it into `target`; raise `_NoArchive` if none comes."""
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as temporary:
+        archive = Path(temporary, PurePosixPath(url).name)
+        with archive.open("wb") as file:
+            for chunk in runtime.progress(_downloaded(url), "Downloading photos (64 kB each)"):
+                file.write(chunk)
+        try:
+            _unpack(archive, target)
+        except zipfile.BadZipFile:
+            # Such as the sign-in page of a hotel's or campus's Wi-Fi.
+            raise _NoArchive("what came is not a zip archive") from None
+
+
+def _downloaded(url: str) -> Iterator[bytes]:
+    try:
+        with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as reply:
+            yield from iter(lambda: reply.read(2**16), b"")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        raise _NoArchive(error) from None
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    """Verify every photo in `archive`, and leave them in `target` unless they are there already.
+
+    Only files that the manifest names are taken, and they are written under the manifest's names,
+    never under the archive's own: no archive can write outside `target`.
+    """
+    with zipfile.ZipFile(archive) as opened:
+        photos = _verified_photos(opened)
+        if _is_intact(target):
+            deque(photos, maxlen=0)
+            return
+        with _built_beside(target) as folder:
+            for name, content in photos:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_bytes(content)
+
+
+def _verified_photos(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+    """Yield `(name, content)` of every photo; raise `DataError` at the first that is missing or differs."""
+    sums, where = manifest(), Path(archive.filename or "the archive").name
+    hint = "Get the archive anew, from GitHub or from your teacher."
+    # The photos may lie at any depth: most of them share one prefix, which is where to look.
+    members = archive.namelist()
+    prefixes = Counter(m.removesuffix(n) for m in members if (n := "/".join(m.split("/")[-2:])) in sums)
+    prefix = max(prefixes, key=prefixes.__getitem__, default="")
+    for name, checksum in sums.items():
+        try:
+            content = archive.read(prefix + name)
+        except KeyError:
+            raise DataError(f"{name} is missing from {where}. {hint}") from None
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+            raise DataError(f"{name} in {where} is damaged or encrypted. {hint}") from None
+        if problem := _difference(name, content, checksum, where):
+            raise DataError(f"{problem} {hint}")
+        yield name, content
+
+
+@contextmanager
+def _built_beside(target: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `target` once the block has succeeded.
+
+    If the block fails, `target` stays as it was and nothing else is left behind.
+    """
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as temporary:
+        folder = Path(temporary, target.name)
+        folder.mkdir()
+        yield folder
+        if target.exists():
+            target.rename(Path(temporary, "replaced"))
+        try:
+            folder.rename(target)
+        except OSError:
+            # Another process, doing the same work, may have been faster.
+            if not target.exists():
+                raise
+
+
+# --- drawn ------------------------------------------------------------------------------------------
+
+
+def _kept_drawings() -> pd.DataFrame:
+    """Return the drawn set that stands in for the photos; draw it if it is not kept yet."""
+    folder, seed, size = runtime.kept("drawn-pets"), 0, 256
+    drawn_now = [_drawn_jpeg(index, DRAWN_PETS, seed, size) for index in (0, 1)]
+    names = [f"{label}/{label}.{i}.jpg" for i in range(-(-DRAWN_PETS // 2)) for label in ("cat", "dog")]
+    files = [folder / name for name in names[:DRAWN_PETS]]
+    # What an earlier version of the course drew does not count, nor what has lost a file.
+    if not all(f.is_file() for f in files) or [f.read_bytes() for f in files[:2]] != drawn_now:
+        with _built_beside(folder) as unfinished:
+            draw_pets(DRAWN_PETS, seed, unfinished, size, DRAWN_NEAR_DUPLICATES)
+    return _table([(str(f.absolute()), f.parent.name) for f in files], "drawn pets")
+
+
+def _drawn_jpeg(index: int, n_originals: int, seed: int, size: int) -> bytes:
+    """Return picture `index` of a drawn set as a JPEG file's bytes; from `n_originals` on, altered copies."""
+    original = index if index < n_originals else index % 2 + 2 * ((index - n_originals) // 2)
+    from helpers import drawings
+
+    image = drawings.draw_pet(("cat", "dog")[index % 2], seed * 1_000_003 + original, size)
+    if index != original:
+        rng = np.random.default_rng([seed, index])
+        margin = max(1, size // 64)
+        image = cv2.resize(image[margin:, : size - margin], (size, size), interpolation=cv2.INTER_AREA)
+        image = cv2.convertScaleAbs(image, alpha=rng.uniform(0.85, 1.1))
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return encoded.tobytes()
+
+
+# --- tables -----------------------------------------------------------------------------------------
+
+
+def _photo_table(folder: Path, source: str) -> pd.DataFrame:
+    return _table([(str(folder / name), PurePosixPath(name).parent.name) for name in manifest()], source)
+
+
+def _table(rows: list[tuple[str, str]], source: str) -> pd.DataFrame:
+    rows = sorted(rows, key=lambda row: (row[1], _natural(row[0])))
+    data = pd.DataFrame(rows, columns=["path", "label"])
+    data.attrs["source"] = source
+    return data
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return a sorting key that takes digits as numbers: 'cat.2.jpg' before 'cat.10.jpg'."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def _images_in(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder).parts
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not any(map(_is_hidden, inside)):
+            yield path
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "__"))
