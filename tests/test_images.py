@@ -1,0 +1,156 @@
+"""Reading pictures: every kind a learner may bring, and every way a file may be broken."""
+
+import sys
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from helpers import images
+
+
+@pytest.fixture
+def picture():
+    """A smooth colour picture, 60 high and 90 wide, red on the left and blue at the bottom."""
+    rows, columns = np.mgrid[0:60, 0:90]
+    return np.dstack([255 - columns * 2, np.full_like(rows, 90), rows * 4]).astype(np.uint8)
+
+
+def save(picture, path, **options):
+    Image.fromarray(picture).save(path, **options)
+    return path
+
+
+def test_png_comes_back_exactly_in_rgb(picture, tmp_path):
+    assert np.array_equal(images.read(save(picture, tmp_path / "a.png")), picture)
+
+
+def test_jpeg_comes_back_nearly(picture, tmp_path):
+    image = images.read(str(save(picture, tmp_path / "a.jpg", quality=95)))
+    assert image.dtype == np.uint8
+    assert np.abs(image.astype(int) - picture).mean() < 3
+
+
+def test_grey_becomes_three_equal_channels(picture, tmp_path):
+    image = images.read(save(picture[..., 2], tmp_path / "grey.jpg"))
+    assert image.shape == (60, 90, 3)
+    assert (image == image[..., :1]).all()
+
+
+def test_transparent_pixels_turn_white(picture, tmp_path):
+    alpha = np.full((60, 90), 255, np.uint8)
+    alpha[:, :30] = 0
+    image = images.read(save(np.dstack([picture, alpha]), tmp_path / "cut-out.png"))
+    assert (image[:, :30] == 255).all()
+    assert np.array_equal(image[:, 30:], picture[:, 30:])
+
+
+def test_cmyk_jpeg_keeps_its_colours(picture, tmp_path):
+    path = tmp_path / "print.jpg"
+    Image.fromarray(picture).convert("CMYK").save(path, quality=95)
+    assert np.abs(images.read(path).astype(int) - picture).mean() < 3
+
+
+def test_orientation_tag_is_obeyed(picture, tmp_path):
+    tag = Image.Exif()
+    tag[0x0112] = 6  # the camera was held a quarter turn
+    image = images.read(save(picture, tmp_path / "turned.jpg", quality=95, exif=tag.tobytes()))
+    assert image.shape == (90, 60, 3)
+    assert np.abs(image.astype(int) - np.rot90(picture, -1)).mean() < 3
+
+
+def test_sixteen_bits_a_channel(picture, tmp_path):
+    path = str(tmp_path / "deep.png")
+    cv2.imwrite(path, picture[..., ::-1].astype(np.uint16) * 257)
+    assert np.abs(images.read(path).astype(int) - picture).max() <= 1
+
+
+def test_vietnamese_path(picture, tmp_path):
+    folder = tmp_path / "mèo và chó" / "chó"
+    folder.mkdir(parents=True)
+    path = save(picture, folder / "Đốm ở nhà.png")
+    assert np.array_equal(images.read(path), picture)
+
+
+@pytest.mark.parametrize(
+    "shape, image_size",
+    [((60, 1), 32), ((1, 60), 32), ((1, 1), 8), ((60, 90), 32), ((20, 10), 64), ((60, 90), 1)],
+)
+def test_any_shape_fits(picture, tmp_path, shape, image_size):
+    path = save(picture[: shape[0], : shape[1]], tmp_path / "a.png")
+    assert images.read(path).shape == (*shape, 3)
+    assert images.read(path, image_size).shape == (image_size, image_size, 3)
+
+
+def test_fit_keeps_the_centre_and_the_proportions():
+    image = np.zeros((100, 300, 3), np.uint8)
+    image[20:80, 120:180] = 255
+    square = images.fit(image, 50)[..., 0] > 127
+    assert abs(square.any(axis=0).sum() - square.any(axis=1).sum()) <= 1
+    assert abs(square.any(axis=0).sum() - 30) <= 1
+    assert np.array_equal(square, square[::-1, ::-1])
+
+
+def test_large_photo_is_decoded_smaller_and_looks_the_same(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    photo = cv2.resize(coarse, (1600, 1200), interpolation=cv2.INTER_CUBIC)
+    path = save(photo, tmp_path / "large.jpg", quality=95)
+    whole = images.read(path, 128)
+    monkeypatch.setattr(images, "LARGE_FILE", 1000)
+    reduced = images.read(path, 128)
+    assert not np.array_equal(whole, reduced), "the file was not decoded at a reduced size"
+    assert np.abs(whole.astype(int) - reduced).mean() < 1
+
+
+def test_read_many_keeps_the_order(tmp_path):
+    paths = [save(np.full((9, 9, 3), 10 * i, np.uint8), tmp_path / f"{i}.png") for i in range(20)]
+    batch = images.read_many(paths, 8)
+    assert batch.shape == (20, 8, 8, 3)
+    assert batch.dtype == np.uint8
+    assert batch[:, 0, 0, 0].tolist() == [10 * i for i in range(20)]
+    assert images.read_many([], 8).shape == (0, 8, 8, 3)
+
+
+def broken_files(picture, folder):
+    """Yield (name, what the message must say) for one file of each kind of damage."""
+    whole = save(picture, folder / "whole.jpg", quality=95).read_bytes()
+    thumbnail = whole[:2] + b"\xff\xe1\x10\x00" + whole + whole[2:]
+    png = save(picture, folder / "whole.png").read_bytes()
+    contents = {
+        "half.jpg": (whole[: len(whole) // 2], "cut short"),
+        "header.jpg": (whole[:100], "damaged"),
+        "thumbnail.jpg": (thumbnail[:-300], "cut short"),
+        "half.png": (png[: len(png) // 2], "cut short"),
+        "hole.png": (png[:60] + png[90:], "damaged"),
+        "notes.jpg": (b"I am a text file.", "not a picture"),
+        "empty.jpg": (b"", "empty"),
+    }
+    for name, (content, reason) in contents.items():
+        (folder / name).write_bytes(content)
+        yield name, reason
+    (folder / "folder.jpg").mkdir()
+    yield "folder.jpg", "cannot be opened"
+    yield "missing.jpg", "does not exist"
+
+
+def test_broken_files_are_refused_by_name(picture, tmp_path):
+    for name, reason in broken_files(picture, tmp_path):
+        with pytest.raises(images.UnreadableImage, match=reason) as error:
+            images.read(tmp_path / name)
+        assert name in str(error.value)
+        with pytest.raises(images.UnreadableImage):
+            images.read_many([tmp_path / "whole.jpg", tmp_path / name], 16)
+
+
+def test_no_decoder_noise_where_python_writes_elsewhere(picture, tmp_path, capfd):
+    """As in a notebook: sys.stderr is not the process's standard error."""
+    assert sys.stderr is not sys.__stderr__
+    whole = save(picture, tmp_path / "whole.jpg", quality=95).read_bytes()
+    path = tmp_path / "odd.jpg"
+    path.write_bytes(whole[:-2] + bytes(16) + whole[-2:])
+    assert images.read(path).shape == (60, 90, 3)
+    images.read_many([path] * 50, 32)
+    print("still heard", file=sys.stderr)
+    assert capfd.readouterr().err == "still heard\n"
