@@ -1,0 +1,106 @@
+"""The course's commands: `python -m helpers data | run | lab | notebooks`."""
+
+import argparse
+import subprocess
+import sys
+
+from . import datasets, lessons
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one command and return its exit code: 0 if all went well, 1 if not."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (datasets.DataError, lessons.NoSuchLesson, lessons.LessonFailed) as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return _complain("Stopped.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers",
+        description="The commands of the transfer-learning course. "
+        "The photos come from GitHub, or from what the environment variable COURSE_DATA names.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command, summary: str, more: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}"
+        )
+        added.set_defaults(command=command)
+        return added
+
+    data = add("data", _data, "get the photos and verify every one of them")
+    data.add_argument("--check", action="store_true", help="say in one line what there is, and no more")
+    run = add(
+        "run",
+        _run,
+        "run the lessons from top to bottom",
+        "They are left under build/ as notebooks and pages.",
+    )
+    notebooks = add(
+        "notebooks",
+        _notebooks,
+        "run the lessons and save them in place",
+        "For those who edit the course: the outputs of cells tagged `photo` are cleared.",
+    )
+    for with_lessons in (run, notebooks):
+        with_lessons.add_argument(
+            "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
+        )
+    add("lab", _lab, "open the lessons in JupyterLab")
+    return parser
+
+
+def _data(options: argparse.Namespace) -> int:
+    print(datasets.check())
+    if not options.check:
+        data = datasets.load_dog_cat()
+        print(f"Source: {data.attrs['source']}. The first of them: {data.path[0]}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    chosen = lessons.find(options.numbers)
+    data = datasets.load_dog_cat()  # before the lessons, so that one sees the download's progress
+    print(f"Running {len(chosen)} lessons on {len(data)} images. Source: {data.attrs['source']}.", flush=True)
+    pages = lessons.BUILD / "html"
+    results = []
+    try:
+        for result in lessons.run(chosen):
+            results.append(result)
+    except lessons.LessonFailed as failure:
+        return _complain(f"{failure}\n\nThe lesson's page up to there is in {pages}")
+    finally:
+        if results:
+            print(lessons.table(results))
+    print(f"\nTo read the lessons, open {pages / 'index.html'}")
+    return 0
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    chosen = lessons.find(options.numbers)
+    if datasets.load_dog_cat().attrs["source"] == "drawn pets":
+        return _complain(
+            "The photos are out of reach, and lessons are saved only with what they say of the photos: "
+            "nothing was run. Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+        )
+    lessons.save_masters(chosen)
+    return 0
+
+
+def _lab(options: argparse.Namespace) -> int:
+    start_page = f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}"
+    return subprocess.call([sys.executable, "-m", "jupyterlab", start_page], cwd=lessons.COURSE_FOLDER)
+
+
+def _complain(message: str) -> int:
+    print(f"\n{message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

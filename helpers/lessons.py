@@ -1,0 +1,180 @@
+"""The lessons themselves: running them from top to bottom, and saving the masters."""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+from tqdm import tqdm
+
+from . import pages
+from .runtime import COURSE_FOLDER
+
+MASTERS = COURSE_FOLDER / "notebooks"
+BUILD = COURSE_FOLDER / "build"
+SECONDS_A_CELL = 600  # no cell needs a tenth of this; it ends one that hangs
+
+_KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python", "pygments_lexer": "ipython3"},
+}
+_ESCAPE_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass
+class Result:
+    """How one lesson went: its name, the seconds it took, what its `headline` cell printed."""
+
+    name: str
+    seconds: float
+    headline: str
+
+
+class NoSuchLesson(ValueError):
+    """A lesson was asked for by a number that none has."""
+
+
+class LessonFailed(Exception):
+    """A cell of a lesson did not run. The message shows which, its source and its error.
+
+    `notebook` is the lesson with the outputs up to that cell.
+    """
+
+    def __init__(self, name: str, cell: NotebookNode, error: str, notebook: NotebookNode) -> None:
+        source = "\n".join(f"    {line}" for line in cell.source.splitlines())
+        super().__init__(f"Lesson {name} stopped in cell `{cell.id}`:\n\n{source}\n\n{error}")
+        self.notebook = notebook
+
+
+def find(numbers: Iterable[str] = (), folder: Path = MASTERS) -> list[Path]:
+    """Return the lessons' paths in order: all of them, or those with these numbers (`3` or `03`).
+
+    Raises NoSuchLesson for a number that none of them has.
+    """
+    lessons = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
+    wanted = sorted({number.zfill(2) for number in numbers}) or list(lessons)
+    for number in wanted:
+        if number not in lessons:
+            raise NoSuchLesson(f"There is no lesson {number}. Choose from {', '.join(lessons)}.")
+    return [lessons[number] for number in wanted]
+
+
+def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> NotebookNode:
+    """Run the lesson at `path` in a fresh kernel, in its own folder, and return it with its outputs.
+
+    `on_cell` is called before each cell. The file is left alone. Raises LessonFailed.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    started = []
+
+    def note(cell: NotebookNode, cell_index: int) -> None:
+        started.append(cell)
+        on_cell()
+
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=SECONDS_A_CELL,
+        resources={"metadata": {"path": str(path.parent)}},
+        record_timing=False,  # when each cell ran is nothing to keep
+        store_widget_state=False,
+        coalesce_streams=True,  # a cell's text in one piece, however the kernel happened to send it
+        on_cell_start=note,
+    )
+    try:
+        # What a lesson prints must be the same in every run: no progress bars, no start-up log (which
+        # the package's own settings, handed on here, silence).
+        client.execute(env={**os.environ, "COURSE_QUIET": "1"})
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        message = _ESCAPE_CODES.sub("", getattr(error, "traceback", "") or str(error))
+        raise LessonFailed(path.stem, started[-1], message.strip(), notebook) from None
+    return notebook
+
+
+def headline(notebook: NotebookNode) -> str:
+    """Return what the cell tagged `headline` printed, on one line; empty if there is none."""
+    printed = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        if "headline" in cell.metadata.get("tags", [])
+        for output in cell.get("outputs", [])
+    ]
+    return " ".join("".join(printed).split())
+
+
+def run(lessons: list[Path], build: Path = BUILD) -> Iterator[Result]:
+    """Run `lessons` in order and yield a Result after each.
+
+    Each is saved under `build/notebooks`, and as a page under `build/html`, beside an index of those
+    that ran. A lesson that fails ends it, since later ones build on it: its outputs so far are saved,
+    then LessonFailed is raised.
+    """
+    results = []
+    with _progress_bar(lessons) as bar:
+        for path in lessons:
+            bar.set_description(path.stem)
+            start = time.perf_counter()
+            try:
+                notebook = execute(path, on_cell=bar.update)
+            except LessonFailed as failure:
+                _keep(failure.notebook, path, build)
+                raise
+            _keep(notebook, path, build)
+            results.append(Result(path.stem, time.perf_counter() - start, headline(notebook)))
+            pages.write_index(build / "html", [(result.name, result.headline) for result in results])
+            yield results[-1]
+
+
+def table(results: list[Result]) -> str:
+    """Return `results` as a table to print: lesson, seconds, headline result."""
+    width = max(len("all together"), *(len(result.name) for result in results))
+    rows = [f"{result.name:<{width}}  {result.seconds:>7.0f}  {result.headline}" for result in results]
+    total = sum(result.seconds for result in results)
+    return "\n".join(
+        [f"{'lesson':<{width}}  seconds  result", *rows, f"{'all together':<{width}}  {total:>7.0f}"]
+    )
+
+
+def save_masters(lessons: list[Path]) -> None:
+    """Run `lessons` and save them in place, with the outputs that may be published. Raises LessonFailed.
+
+    A lesson is written only once it has run to its end, so that a failure leaves its file as it was.
+    """
+    with _progress_bar(lessons) as bar:
+        for path in lessons:
+            bar.set_description(path.stem)
+            nbformat.write(publishable(execute(path, on_cell=bar.update)), path)
+
+
+def publishable(notebook: NotebookNode) -> NotebookNode:
+    """Return `notebook` (changed in place) as a master is kept.
+
+    The outputs of cells tagged `photo` go: the photographs are not ours to hand on. The metadata
+    become the same on every machine: no version of Python, no editor's notes, only a cell's tags.
+    """
+    notebook.metadata = nbformat.from_dict(_KERNEL)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if "photo" in tags:
+            cell.outputs = []
+    return notebook
+
+
+def _keep(notebook: NotebookNode, path: Path, build: Path) -> None:
+    """Save an executed lesson under `build`, as a notebook and as a page."""
+    (build / "notebooks").mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, build / "notebooks" / path.name)
+    pages.write(notebook, build / "html" / f"{path.stem}.html", figures=path.parent)
+
+
+def _progress_bar(lessons: list[Path]) -> tqdm:
+    """Return a bar over all cells of `lessons`."""
+    cells = sum(len(nbformat.read(path, as_version=4).cells) for path in lessons)
+    return tqdm(total=cells, unit="cell", leave=False, dynamic_ncols=True)
