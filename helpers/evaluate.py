@@ -1,0 +1,201 @@
+"""How good a model is, how sure one can be of that, and what it looks at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from scipy.stats import binomtest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix, log_loss
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from . import splits
+from .augment import ImageBatches
+from .transfer import base_of
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `report` found: shares between 0 and 1, log loss in nats, counts of pictures."""
+
+    accuracy: float
+    low: float
+    high: float
+    log_loss: float
+    confusion: pd.DataFrame
+
+    @property
+    def n(self) -> int:
+        """Number of pictures."""
+        return int(self.confusion.to_numpy().sum())
+
+    @property
+    def right(self) -> int:
+        """Number of pictures that were given their own class."""
+        return int(np.trace(self.confusion))
+
+    def __str__(self) -> str:
+        return (
+            f"{self.right} of {self.n} right: accuracy {self.accuracy:.3f} "
+            f"(95 % interval {self.low:.3f} to {self.high:.3f}), log loss {self.log_loss:.3f}"
+        )
+
+
+def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog")) -> np.ndarray:
+    """Return the probability of each class for each picture.
+
+    Args:
+        model: from `transfer.build_classifier`.
+        data: one picture a row, columns `path` and `label`.
+        classes: names in the order in which the model was built.
+
+    Returns:
+        float array `(n, len(classes))`, in the order of `data`; every row sums to 1.
+    """
+    batches = ImageBatches(data, image_size=model.input_shape[1], batch_size=32, classes=classes)
+    outputs = np.concatenate([model.predict_on_batch(pictures) for pictures, _ in (batches[i] for i in range(len(batches)))])
+    return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+
+
+def score(probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[str] = ("cat", "dog")) -> Report:
+    """Compare predicted probabilities with labels.
+
+    Args:
+        probabilities: `(n, len(classes))`, as `predict` gives them.
+        labels: n names, each one of `classes`.
+        classes: names in the order of the columns.
+
+    Returns:
+        A `Report`; its interval is Wilson's (1927) for a share of n independent pictures.
+
+    Raises:
+        ValueError: no picture, or a label that is no class.
+    """
+    labels, classes = np.asarray(labels), list(classes)
+    if len(labels) == 0:
+        raise ValueError("There are 0 pictures to score. Choose a part of the data that has some.")
+    if unknown := set(labels) - set(classes):
+        raise ValueError(f"The label '{min(unknown)}' is none of {classes}. Pass the classes that the model was built with.")
+    predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
+    right = int((predicted == labels).sum())
+    interval = accuracy_interval(right, len(labels))
+    indices = [classes.index(label) for label in labels]
+    return Report(
+        accuracy=right / len(labels),
+        low=interval[0],
+        high=interval[1],
+        log_loss=float(log_loss(indices, probabilities, labels=range(len(classes)))),
+        confusion=pd.DataFrame(
+            confusion_matrix(labels, predicted, labels=classes),
+            index=pd.Index(classes, name="true"),
+            columns=pd.Index(classes, name="predicted"),
+        ),
+    )
+
+
+def report(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog")) -> Report:
+    """Predict `data` with `model` and `score` the result: the course's one look at a test set."""
+    return score(predict(model, data, classes), data["label"], classes)
+
+
+def accuracy_interval(right: int, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of an accuracy of `right` out of `n` (Wilson, 1927)."""
+    interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def worst_mistakes(
+    probabilities: np.ndarray, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog"), most: int = 8
+) -> pd.DataFrame:
+    """Return the pictures whose own class was thought least likely, the worst first.
+
+    Returns:
+        The rows of `data` with the columns `predicted` and `probability` (of the true class) added,
+        `most` rows at most. Look at them: some are wrong labels, not wrong predictions.
+    """
+    classes = list(classes)
+    truth = [classes.index(label) for label in data["label"]]
+    found = data.assign(
+        predicted=np.asarray(classes)[probabilities.argmax(axis=1)],
+        probability=probabilities[np.arange(len(data)), truth],
+    )
+    return found.sort_values("probability", kind="stable").head(most)
+
+
+def cross_validate(features: np.ndarray, data: pd.DataFrame, n_folds: int = 5, seed: int = 0) -> Report:
+    """Score logistic regression on bottleneck features by k-fold cross-validation.
+
+    Every picture is predicted by a model that saw neither it nor a near-duplicate of it.
+
+    Args:
+        features: `(n, d)`, in the order of `data`.
+        data: one picture a row, columns `path` and `label`.
+        n_folds: number of parts, each held out once.
+        seed: of the folds.
+
+    Returns:
+        A `Report` over all n held-out predictions.
+    """
+    labels = data["label"].to_numpy()
+    classes = sorted(set(labels))
+    probabilities = np.empty((len(data), len(classes)))
+    for train, held_out in splits.folds(data, n_folds=n_folds, seed=seed):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+        model.fit(features[train], labels[train])
+        probabilities[held_out] = model.predict_proba(features[held_out])
+    return score(probabilities, labels, classes)
+
+
+def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = None) -> np.ndarray:
+    """Show where in a picture the evidence for a class lies (Selvaraju et al., 2017, arXiv:1610.02391).
+
+    Args:
+        model: from `transfer.build_classifier`.
+        picture: RGB `(height, width, 3)`, 0-255, of the model's size.
+        class_index: 0 or 1 (or more for more classes); None takes the predicted class.
+
+    Returns:
+        float32 array `(height, width)` of the feature map, 0 to 1: 1 where the evidence is strongest.
+        All 0 where nothing speaks for the class.
+    """
+    base = base_of(model)
+    after_base = model.layers[model.layers.index(base) + 1 :]
+    feature_map = base(tf.cast(picture[None], tf.float32), training=False)
+    with tf.GradientTape() as tape:
+        tape.watch(feature_map)
+        output = feature_map
+        for layer in after_base:
+            output = layer(output, training=False)
+        probabilities = tf.concat([1 - output, output], axis=1) if output.shape[1] == 1 else output
+        index = int(tf.argmax(probabilities[0])) if class_index is None else class_index
+        # The logit, not the probability: a sure model's probability has no slope left.
+        evidence = tf.math.log(probabilities[:, index] + 1e-7) - tf.math.log(1 - probabilities[:, index] + 1e-7)
+    weights = tf.reduce_mean(tape.gradient(evidence, feature_map), axis=(1, 2), keepdims=True)
+    heat = tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))[0].numpy()
+    return heat / heat.max() if heat.max() > 0 else heat
+
+
+def summarise_curve(accuracy: Sequence[float]) -> pd.Series:
+    """Put a learning curve into the three numbers of the tutorial's figure 1.
+
+    Args:
+        accuracy: validation accuracy after each epoch (or other equal stretch of training), 0-1,
+            two at least.
+
+    Returns:
+        `start`: accuracy at the first point; `slope`: steepest gain from one point to the next;
+        `asymptote`: mean of the last three points.
+
+    Raises:
+        ValueError: fewer than two points.
+    """
+    accuracy = np.asarray(accuracy, float)
+    if len(accuracy) < 2:
+        raise ValueError(f"A curve of {len(accuracy)} point has no slope. Train for two epochs or more.")
+    return pd.Series(
+        {"start": accuracy[0], "slope": np.diff(accuracy).max(), "asymptote": accuracy[-3:].mean()}
+    )

@@ -1,0 +1,46 @@
+"""Where this runs: the course's folders, seeds, progress bars."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+COURSE_FOLDER = Path(__file__).resolve().parent.parent
+
+
+def home() -> Path:
+    """Return the folder under which the course keeps data, features and checkpoints.
+
+    It is the course's own folder unless the environment variable `COURSE_HOME` names another
+    (a larger disk, or a folder on Drive).
+    """
+    return Path(os.environ.get("COURSE_HOME", COURSE_FOLDER)).expanduser()
+
+
+def kept(*parts: str) -> Path:
+    """Return a path below the data folder, its parent made if need be: `kept("features", "a.npz")`."""
+    path = home().joinpath("data", *parts)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def progress(items: Iterable, description: str, total: int | None = None) -> tqdm:
+    """Wrap `items` in a progress bar that disappears when it is done.
+
+    The bar stays silent when `COURSE_QUIET` is set, as it is while notebooks are executed for
+    saving or checking: what they print must be the same in every run.
+    """
+    return tqdm(items, desc=description, total=total, leave=False, disable=is_quiet())
+
+
+def is_quiet() -> bool:
+    """Return whether progress bars are switched off, by a `COURSE_QUIET` that is not empty."""
+    return bool(os.environ.get("COURSE_QUIET"))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and TensorFlow, so that two runs on one machine start alike."""
+    import keras
+
+    keras.utils.set_random_seed(seed)

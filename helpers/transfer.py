@@ -1,0 +1,382 @@
+"""A head on a base network: freezing, warm-up, fine-tuning, and going on after an interruption.
+
+The two phases are the tutorial's sections 4.2 and 5: a new head is trained while the base is
+frozen (warm-up), then the base, or its last blocks, learns along at a small rate (fine-tuning).
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import layers
+from tqdm.keras import TqdmCallback
+
+from . import runtime
+from .augment import ImageBatches
+
+
+def build_classifier(
+    base: keras.Model,
+    classes: Sequence[str] = ("cat", "dog"),
+    dropout: float = 0.2,
+    l2: float = 1e-4,
+    pooling: str = "average",
+    batch_norm_training: bool = False,
+    seed: int = 0,
+) -> keras.Model:
+    """Put a new head on a base network: pooling, dropout, one dense layer.
+
+    Args:
+        base: a model of `backbones.load`; it is used, not copied.
+        classes: names of the classes. Two give one sigmoid output, the probability of the second;
+            more give a softmax.
+        dropout: share of the features that are dropped in training, 0 to below 1.
+        l2: λ of the penalty λ‖W‖² on the dense layer's weights (the tutorial's section 4.2); 0 for none.
+        pooling: "average" over all places of the feature map, or "flatten" as in the tutorial,
+            which gives every place weights of its own.
+        batch_norm_training: True lets the base's batch normalisation use each batch's own statistics
+            and update its running ones when it is unfrozen. Only for showing what that costs.
+        seed: of the head's first weights and of dropout.
+
+    Returns:
+        A model: RGB pictures `(n, height, width, 3)`, 0-255, to probabilities `(n, 1)` for two
+        classes, `(n, len(classes))` for more.
+
+    Raises:
+        ValueError: fewer than two classes, a share outside its range, an unknown pooling.
+    """
+    if len(set(classes)) < 2 or len(set(classes)) != len(classes):
+        raise ValueError(f"The classes {tuple(classes)} are not two or more different names. Name each class once.")
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout={dropout} is not a share. Use a number from 0 to below 1, such as 0.2.")
+    if l2 < 0:
+        raise ValueError(f"l2={l2} is negative. Use 0 for no penalty, or a small number such as 1e-4.")
+    if pooling not in ("average", "flatten"):
+        raise ValueError(f"pooling={pooling!r} is not known. Use 'average' or 'flatten'.")
+
+    pictures = keras.Input(base.input_shape[1:], name="pictures")
+    # training=False keeps batch normalisation on the statistics it learnt from ImageNet, also
+    # after the base is unfrozen.
+    x = base(pictures) if batch_norm_training else base(pictures, training=False)
+    pool = layers.GlobalAveragePooling2D(name="pool") if pooling == "average" else layers.Flatten(name="flatten")
+    x = pool(x)
+    for layer in _head_layers(len(classes), dropout, l2, seed):
+        x = layer(x)
+    return keras.Model(pictures, x, name="classifier_on_" + base.name)
+
+
+def _head_layers(n_classes: int, dropout: float, l2: float, seed: int) -> list[layers.Layer]:
+    units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
+    dense = layers.Dense(
+        units,
+        activation=activation,
+        kernel_initializer=keras.initializers.GlorotUniform(seed),
+        kernel_regularizer=keras.regularizers.L2(l2) if l2 else None,
+        name="classifier",
+    )
+    return [layers.Dropout(dropout, seed=seed, name="dropout"), dense] if dropout else [dense]
+
+
+def base_of(model: keras.Model) -> keras.Model:
+    """Return the base network inside a classifier."""
+    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+
+
+def head_of(model: keras.Model) -> keras.Model:
+    """Return the classifier's layers after pooling, as a model of bottleneck features `(n, d)`.
+
+    The layers are shared: training this model trains the classifier's head.
+    """
+    after_pool = model.layers[model.layers.index(model.get_layer("pool")) + 1 :]
+    return keras.Sequential([keras.Input((base_of(model).output_shape[-1],)), *after_pool], name="head")
+
+
+def freeze(base: keras.Model) -> None:
+    """Mark every weight of the base as fixed. It counts from the next `compile` on."""
+    base.trainable = False
+
+
+def unfreeze(base: keras.Model, from_layer: str | None = None) -> None:
+    """Mark the base as trainable: all of it, or from the layer `from_layer` on. Compile again after it.
+
+    Raises:
+        ValueError: the base has no layer of that name.
+    """
+    names = [layer.name for layer in base.layers]
+    if from_layer is not None and from_layer not in names:
+        raise ValueError(
+            f"'{base.name}' has no layer '{from_layer}'. "
+            f"Print `[layer.name for layer in base.layers]` and choose one; the last are {', '.join(names[-3:])}."
+        )
+    base.trainable = True
+    for layer in base.layers[: names.index(from_layer) if from_layer else 0]:
+        layer.trainable = False
+
+
+def count_weights(model: keras.Model) -> pd.Series:
+    """Return how many numbers training would change, and how many it would leave: int, two rows."""
+
+    def numbers(weights) -> int:
+        return sum(int(np.prod(weight.shape)) for weight in weights)
+
+    return pd.Series(
+        {"trainable": numbers(model.trainable_weights), "frozen": numbers(model.non_trainable_weights)}, name=model.name
+    )
+
+
+def compile_classifier(model: keras.Model, learning_rate: float) -> None:
+    """Compile with Adam, cross-entropy and accuracy: what the trainable flags are now is what counts."""
+    two_classes = model.output_shape[-1] == 1
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
+        loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
+        metrics=[keras.metrics.BinaryAccuracy(name="accuracy") if two_classes else keras.metrics.CategoricalAccuracy(name="accuracy")],
+    )
+
+
+def warm_up(
+    model: keras.Model,
+    train_batches: ImageBatches,
+    val_batches: ImageBatches | None = None,
+    epochs: int = 1,
+    learning_rate: float = 1e-3,
+    schedule: Callable[[int], float] | None = None,
+    class_weight: dict[int, float] | None = None,
+) -> keras.callbacks.History:
+    """Freeze the base and train the head on pictures (the tutorial's section 4.2).
+
+    Args:
+        model: from `build_classifier`.
+        train_batches, val_batches: pictures 0-255 with their labels.
+        epochs: passes over the training pictures.
+        learning_rate: Adam's.
+        schedule: a function from the epoch's number (0, 1, …) to that epoch's learning rate, a float.
+        class_weight: index of the class -> weight of its pictures in the loss.
+
+    Returns:
+        Keras's `History`: `history.history["val_accuracy"]` is a list, one number an epoch.
+    """
+    freeze(base_of(model))
+    compile_classifier(model, learning_rate)
+    extra = [keras.callbacks.LearningRateScheduler(schedule)] if schedule else []
+    return model.fit(
+        train_batches,
+        validation_data=val_batches,
+        epochs=epochs,
+        class_weight=class_weight,
+        callbacks=[_EpochOrder(train_batches), *_progress_bar(), *extra],
+        verbose=0,
+    )
+
+
+def warm_up_on_features(
+    model: keras.Model,
+    train: tuple[np.ndarray, np.ndarray],
+    val: tuple[np.ndarray, np.ndarray] | None = None,
+    epochs: int = 40,
+    learning_rate: float = 1e-3,
+    batch_size: int = 32,
+    schedule: Callable[[int], float] | None = None,
+    seed: int = 0,
+) -> keras.callbacks.History:
+    """Train the classifier's head on bottleneck features: `warm_up` without running the base.
+
+    Args:
+        model: from `build_classifier`, with average pooling.
+        train, val: `(features, labels)`: float32 `(n, d)` from `features.extract`; labels as
+            `ImageBatches` gives them, `(n,)` of 0 and 1 or one-hot `(n, n_classes)`.
+        epochs: passes over the training features; each takes a fraction of a second.
+        learning_rate, batch_size: of Adam.
+        schedule: a function from the epoch's number to its learning rate, a float.
+        seed: of the order of the rows.
+
+    Returns:
+        Keras's `History`.
+    """
+    head = head_of(model)
+    compile_classifier(head, learning_rate)
+    keras.utils.set_random_seed(seed)
+    extra = [keras.callbacks.LearningRateScheduler(schedule)] if schedule else []
+    return head.fit(
+        *train,
+        validation_data=val,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=[*_progress_bar(), *extra],
+        verbose=0,
+    )
+
+
+def fine_tune(
+    model: keras.Model,
+    train_batches: ImageBatches,
+    val_batches: ImageBatches,
+    epochs: int = 5,
+    learning_rate: float = 1e-5,
+    from_layer: str | None = None,
+    patience: int = 3,
+    keep: Path | str | None = None,
+) -> keras.callbacks.History:
+    """Unfreeze the base, or its layers from `from_layer` on, and go on training (section 5).
+
+    Training stops early when the validation loss has not improved for `patience` epochs; the model is
+    left with the weights of its best epoch. With `keep`, every finished epoch is kept there: run the
+    same call again after an interruption and it goes on with the next epoch, with the optimizer as
+    it was, and when all epochs are done it only reads the result.
+
+    Args:
+        model: from `build_classifier`, its head warmed up.
+        train_batches, val_batches: pictures 0-255 with their labels.
+        epochs: passes over the training pictures, at most.
+        learning_rate: Adam's; small, since the base's weights are good already.
+        from_layer: name of the base's first layer to train; None trains all.
+        patience: epochs without improvement after which training stops.
+        keep: folder for checkpoints. A training with other settings or pictures does not see them.
+
+    Returns:
+        Keras's `History`, over all epochs, also those before an interruption.
+
+    Raises:
+        ValueError: the base has no layer `from_layer`.
+    """
+    unfreeze(base_of(model), from_layer)
+    compile_classifier(model, learning_rate)
+    if keep is None:
+        with TemporaryDirectory() as folder:
+            return _fit_resumably(model, train_batches, val_batches, epochs, patience, Path(folder))
+    folder = Path(keep) / _recipe_key(model, train_batches, learning_rate, patience)
+    folder.mkdir(parents=True, exist_ok=True)
+    return _fit_resumably(model, train_batches, val_batches, epochs, patience, folder)
+
+
+def _recipe_key(model: keras.Model, batches: ImageBatches, learning_rate: float, patience: int) -> str:
+    """Return eight hexadecimal digits that differ between trainings that must not be mixed."""
+    recipe = {
+        "trained": [[layer.name, weight.name, weight.shape] for layer in base_of(model).layers for weight in layer.trainable_weights],
+        "head": [[layer.name, layer.count_params()] for layer in model.layers],
+        "pictures": [Path(path).name for path in batches.data["path"]],
+        "size": [batches.image_size, batches.batch_size],
+        "augmenter": repr(batches.augmenter),
+        "settings": [learning_rate, patience, batches.seed],
+    }
+    return hashlib.sha256(json.dumps(recipe, default=str).encode()).hexdigest()[:8]
+
+
+def _fit_resumably(
+    model: keras.Model, train_batches: ImageBatches, val_batches: ImageBatches, epochs: int, patience: int, folder: Path
+) -> keras.callbacks.History:
+    best, log, backup = folder / "best.weights.h5", folder / "epochs.csv", folder / "backup"
+    past = _finished_epochs(log, backup)
+    if len(past) < epochs and _epochs_since_best(past) < patience:
+        model.fit(
+            train_batches,
+            validation_data=val_batches,
+            epochs=epochs,
+            callbacks=[
+                _EpochOrder(train_batches),
+                keras.callbacks.ModelCheckpoint(
+                    str(best),
+                    monitor="val_loss",
+                    save_best_only=True,
+                    save_weights_only=True,
+                    initial_value_threshold=min((row["val_loss"] for row in past), default=None),
+                ),
+                keras.callbacks.CSVLogger(str(log), append=True),
+                # Last of the three: an epoch counts as finished when all of it is on disk.
+                keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
+                _EarlyStopping(past, monitor="val_loss", patience=patience),
+                *_progress_bar(),
+            ],
+            verbose=0,
+        )
+        model._initial_epoch = None  # Keras leaves the resumed epoch here, and the next fit would start at it
+    model.optimizer.build(model.trainable_variables)
+    model.load_weights(best)
+    return _history(model, _finished_epochs(log, backup))
+
+
+def _finished_epochs(log: Path, backup: Path) -> list[dict[str, float]]:
+    """Read the log of the epochs that are also in the backup: those that need not be run again."""
+    state = backup / "training_metadata.json"
+    if not (log.is_file() and state.is_file()):
+        return []
+    finished = json.loads(state.read_text())["epoch"]
+    # An epoch that was logged, lost before its backup and run again stands there twice: the last counts.
+    table = pd.read_csv(log).drop_duplicates("epoch", keep="last")
+    return table[table["epoch"] < finished].to_dict("records")
+
+
+def _epochs_since_best(past: list[dict[str, float]]) -> int:
+    losses = [row["val_loss"] for row in past]
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def _history(model: keras.Model, rows: list[dict[str, float]]) -> keras.callbacks.History:
+    history = keras.callbacks.History()
+    history.set_model(model)
+    history.epoch = [int(row["epoch"]) for row in rows]
+    history.history = {name: [row[name] for row in rows] for name in rows[0] if name != "epoch"}
+    return history
+
+
+def _progress_bar() -> list[keras.callbacks.Callback]:
+    return [] if runtime.is_quiet() else [TqdmCallback(verbose=1, leave=False)]
+
+
+class _EpochOrder(keras.callbacks.Callback):
+    """Tell the batches which epoch it is, since their order and augmentation follow from that."""
+
+    def __init__(self, batches: ImageBatches):
+        super().__init__()
+        self.batches = batches
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.batches.epoch = epoch
+
+
+class _EarlyStopping(keras.callbacks.EarlyStopping):
+    """Early stopping that remembers the epochs before an interruption."""
+
+    def __init__(self, past: list[dict[str, float]], **settings):
+        super().__init__(**settings)
+        self.past = past
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        super().on_train_begin(logs)
+        for row in self.past:
+            self.on_epoch_end(int(row["epoch"]), row)
+
+
+def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
+    """Save a classifier as one `.keras` file, and its classes' names beside it as `.json`.
+
+    The file takes plain RGB pictures, 0-255: its preprocessing is among its layers.
+
+    Raises:
+        ValueError: the path does not end in `.keras`.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(f"'{path.name}' does not end in '.keras', Keras's own format. Name it '{path.stem}.keras'.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.save(path)
+    path.with_suffix(".json").write_text(json.dumps({"classes": list(classes)}, ensure_ascii=False), encoding="utf-8")
+
+
+def load(path: Path | str) -> tuple[keras.Model, list[str]]:
+    """Load what `save` wrote: the classifier and its classes' names.
+
+    Raises:
+        FileNotFoundError: the model or its `.json` is not there.
+    """
+    path = Path(path)
+    for file in (path, path.with_suffix(".json")):
+        if not file.is_file():
+            raise FileNotFoundError(f"There is no file '{file.name}' in '{file.parent}'. Save the model there first.")
+    names = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["classes"]
+    return keras.saving.load_model(path), names
