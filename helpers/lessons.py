@@ -12,6 +12,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from tqdm import tqdm
+from traitlets.config import Config
 
 from . import pages
 from .runtime import COURSE_FOLDER
@@ -86,14 +87,18 @@ def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> Noteboo
         store_widget_state=False,
         coalesce_streams=True,  # a cell's text in one piece, however the kernel happened to send it
         on_cell_start=note,
+        config=Config(KernelManager={"transport_encryption": "auto"}),  # what ipykernel asks for
     )
     try:
         # What a lesson prints must be the same in every run: no progress bars, no start-up log (which
         # the package's own settings, handed on here, silence).
         client.execute(env={**os.environ, "COURSE_QUIET": "1"})
-    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        message = _ESCAPE_CODES.sub("", getattr(error, "traceback", "") or str(error))
-        raise LessonFailed(path.stem, started[-1], message.strip(), notebook) from None
+    except CellExecutionError:
+        error = next(output for output in started[-1].outputs if output.output_type == "error")
+        traceback = _ESCAPE_CODES.sub("", "\n".join(error.traceback))
+        raise LessonFailed(path.stem, started[-1], traceback, notebook) from None
+    except (CellTimeoutError, DeadKernelError) as error:
+        raise LessonFailed(path.stem, started[-1], str(error), notebook) from None
     return notebook
 
 

@@ -1,37 +1,40 @@
 """Executed lessons as web pages that need no network: everything is inside the file."""
 
 import re
-from importlib import resources
 from pathlib import Path
 
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-TEMPLATE = resources.files(__package__).joinpath("page.html.j2").read_text(encoding="utf-8")
+COURSE, INDEX = "Transfer learning, step by step", "index.html"
+TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
 _LINK_TO_A_LESSON = re.compile(r'href="(\d\d_\w+)\.ipynb')
 
 
-def render(notebook: NotebookNode, title: str, figures: Path) -> str:
-    """Return `notebook` as one HTML page.
+def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") -> str:
+    """Return `notebook` as one HTML page, with a link to the page `home` at its top, if there is one.
 
     Pictures are embedded (those that the text names are read from the folder `figures`), with the
     alternative text that their outputs carry. Links to other lessons lead to their pages.
     """
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, exclude_anchor_links=True)
-    page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title, "path": str(figures)}})
+    resources = {"metadata": {"name": title, "path": str(figures)}, "home": home}
+    page, _ = exporter.from_notebook_node(notebook, resources)
     return _LINK_TO_A_LESSON.sub(r'href="\1.html', page)
 
 
 def write(notebook: NotebookNode, path: Path, figures: Path) -> None:
-    """Render `notebook` to the file `path`, titled by its first heading."""
+    """Render the lesson `notebook` to the file `path`, titled by its first heading."""
     heading = re.search(r"^# (.+)$", notebook.cells[0].source, re.MULTILINE) if notebook.cells else None
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(render(notebook, heading[1] if heading else path.stem, figures), encoding="utf-8")
+    page = render(notebook, heading[1] if heading else path.stem, figures, home=INDEX)
+    path.write_text(page, encoding="utf-8")
 
 
 def write_index(folder: Path, lessons: list[tuple[str, str]]) -> None:
     """Write `folder/index.html`: a table of `lessons`, given as (file name without its end, result)."""
     rows = "\n".join(f"| [{name.replace('_', ' ')}]({name}.html) | {result} |" for name, result in lessons)
-    text = f"# Transfer learning, step by step\n\n| Lesson | Its result in this run |\n|---|---|\n{rows}\n"
-    write(new_notebook(cells=[new_markdown_cell(text)]), folder / "index.html", figures=folder)
+    text = f"# {COURSE}\n\n| Lesson | Its result in this run |\n|---|---|\n{rows}\n"
+    index = new_notebook(cells=[new_markdown_cell(text)])
+    (folder / INDEX).write_text(render(index, COURSE, figures=folder), encoding="utf-8")
