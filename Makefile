@@ -1,0 +1,49 @@
+# The course's commands. Needs Python 3.11 to 3.13, git and make; everything else goes into .venv.
+# To choose the Python:   make run PYTHON=/path/to/python3.12
+# To run some lessons:    make run LESSONS="01 03"
+
+python := .venv/bin/python
+installed := .venv/requirements-installed
+candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lab notebooks clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+run: $(installed)  ## run all lessons: notebooks and web pages are left under build/
+	@$(python) -m helpers run $(LESSONS)
+
+test: $(installed)  ## check everything: layout of the code, helpers, notebooks
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m pytest tests
+	$(python) -m pytest tests/notebooks notebooks
+
+lab: $(installed)  ## open the lessons in JupyterLab
+	@$(python) -m helpers lab
+
+notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
+	@$(python) -m helpers notebooks $(LESSONS)
+
+clean:  ## delete what run and test left behind, but neither .venv nor the data
+	rm -rf build .pytest_cache .ruff_cache
+	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Takes the first Python that starts (one may be there in name only), that TensorFlow has wheels for,
+# and that can make an environment (Debian leaves `ensurepip` out of its python3).
+$(installed): requirements.txt
+	@found=; for candidate in $(candidates); do \
+	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	    then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo 'No Python 3.11, 3.12 or 3.13 was found that can make environments (TensorFlow has none for 3.14 yet).' >&2; \
+	    echo 'Install one (on Debian and Ubuntu: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12' >&2; \
+	    exit 1; \
+	fi; \
+	echo "Making .venv with $$("$$found" --version) and installing the packages: a few minutes, the first time only."; \
+	"$$found" -m venv --clear .venv
+	@$(python) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $(installed)
