@@ -11,11 +11,13 @@ from numbers import Real
 from typing import NamedTuple
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
 
-from . import images
+from . import images, runtime
+
+with runtime.quiet_libraries:
+    import keras
 
 
 class Parameters(NamedTuple):

@@ -1,14 +1,14 @@
 """One picture file, one RGB array: reading, cropping and resizing."""
 
 import os
-import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 
 import cv2
 import numpy as np
+
+from . import runtime
 
 THREADS = os.cpu_count() or 1
 LARGE_FILE = 2**20  # bytes; decoding a smaller file takes a few milliseconds at most
@@ -35,7 +35,7 @@ def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
         image_size: if given, the picture is cropped and resized to this many pixels a side by `fit`.
 
     Returns:
-        uint8 array `(height, width, 3)`, red-green-blue, 0-255; `(image_size, image_size, 3)` if a size is given.
+        uint8 array `(height, width, 3)`, red-green-blue, 0-255; `(image_size, image_size, 3)` with a size.
 
     Raises:
         UnreadableImage: the file is missing, empty, cut short, damaged, or no picture.
@@ -43,7 +43,7 @@ def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
     path = Path(path)
     content = _content(path)
     try:
-        with _quiet:
+        with runtime.quiet_libraries:
             image = _decode(content, image_size)
     except cv2.error as error:
         raise UnreadableImage(path, "cannot be decoded") from error
@@ -105,7 +105,7 @@ def _content(path: Path) -> np.ndarray:
 def _is_cut_short(content: bytes) -> bool:
     """Tell whether a JPEG or PNG lacks its end. OpenCV may fill the missing part with grey."""
     if content.startswith(JPEG_START):
-        # A camera puts a whole small JPEG at the front, as thumbnail: the last scan must be the one that ends.
+        # Cameras put a small JPEG at the front, as thumbnail: it is the last scan that must end.
         return content.rfind(JPEG_END) < content.rfind(JPEG_SCAN)
     return content.startswith(PNG_START) and PNG_END not in content[-32:]
 
@@ -119,7 +119,7 @@ def _decode(content: np.ndarray, image_size: int | None) -> np.ndarray | None:
 
 
 def _on_white(image: np.ndarray) -> np.ndarray:
-    """Lay a blue-green-red-alpha picture on white: what is hidden under full transparency may be any colour."""
+    """Lay a blue-green-red-alpha picture on white: a fully transparent pixel may hide any colour."""
     scaled = image / np.iinfo(image.dtype).max
     colour, opacity = scaled[..., 2::-1], scaled[..., 3:]
     return np.round(255 * (colour * opacity + 1 - opacity)).astype(np.uint8)
@@ -138,35 +138,3 @@ def _reduction(content: np.ndarray, image_size: int | None) -> int:
         if smallest is not None and min(smallest.shape[:2]) * 8 / factor >= 2 * image_size:
             return flag & ~cv2.IMREAD_COLOR
     return 0
-
-
-class _Quiet:
-    """Keep the decoders' complaints out of notebooks.
-
-    libjpeg and libpng write about every small oddity to the process's standard error. In a notebook,
-    Python's own messages do not travel there, so closing it while a picture is decoded loses nothing
-    else. In a terminal, where they do, it stays open.
-    """
-
-    def __init__(self):
-        self._lock, self._threads, self._kept = Lock(), 0, None
-
-    def __enter__(self):
-        with self._lock:
-            self._threads += 1
-            if self._threads == 1 and sys.stderr is not sys.__stderr__:
-                self._kept = os.dup(2)
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, 2)
-                os.close(nowhere)
-
-    def __exit__(self, *error):
-        with self._lock:
-            self._threads -= 1
-            if self._threads == 0 and self._kept is not None:
-                os.dup2(self._kept, 2)
-                os.close(self._kept)
-                self._kept = None
-
-
-_quiet = _Quiet()

@@ -1,8 +1,10 @@
 """Where this runs: the course's folders, seeds, progress bars."""
 
 import os
+import sys
 from collections.abc import Iterable
 from pathlib import Path
+from threading import Lock
 
 from tqdm.auto import tqdm
 
@@ -44,3 +46,36 @@ def seed_everything(seed: int) -> None:
     import keras
 
     keras.utils.set_random_seed(seed)
+
+
+class _QuietLibraries:
+    """Keep what C and C++ libraries write to the process's standard error out of notebooks.
+
+    TensorFlow logs while it is imported, whatever the log level, and image decoders complain about
+    small oddities. In a notebook, Python's own messages do not travel there, so closing it for a
+    moment loses nothing else; in a terminal, where they do, it stays open. Threads may overlap:
+    `with quiet_libraries: ...`.
+    """
+
+    def __init__(self):
+        self._lock, self._users, self._kept = Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1 and sys.stderr is not sys.__stderr__:
+                self._kept = os.dup(2)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+
+    def __exit__(self, *error) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0 and self._kept is not None:
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._kept = None
+
+
+quiet_libraries = _QuietLibraries()
