@@ -22,6 +22,7 @@ class UnreadableImage(ValueError):
 
     def __init__(self, path: Path, reason: str):
         super().__init__(f"{path} {reason}. Replace the file, or remove it from the folder.")
+        self.reason = reason
 
 
 def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
