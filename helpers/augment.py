@@ -55,12 +55,14 @@ class Augmenter:
         low, high = _two_numbers("zoom_range", self.zoom_range)
         if not 0 < low <= high <= 1:
             raise ValueError(
-                f"zoom_range is ({low}, {high}). Give the smaller share first, both above 0 and up to 1: (0.8, 1.0)."
+                f"zoom_range is ({low}, {high}). Give the smaller share first, both above 0 and at most 1, "
+                "such as (0.8, 1.0)."
             )
         low, high = _two_numbers("brightness_range", self.brightness_range)
         if not 0 <= low <= high < np.inf:
             raise ValueError(
-                f"brightness_range is ({low}, {high}). Give the smaller factor first, both 0 or more: (0.8, 1.2)."
+                f"brightness_range is ({low}, {high}). Give the smaller factor first, both 0 or more, "
+                "such as (0.8, 1.2)."
             )
         if not isinstance(self.rotation, Real) or not 0 <= self.rotation <= 180:
             raise ValueError(
@@ -98,14 +100,14 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
             picture's own height and width.
 
     Returns:
-        uint8 array `(image_size, image_size, 3)` or `(height, width, 3)`, 0-255. Where the frame reaches beyond
-        the picture, the picture is mirrored at its edge.
+        uint8 array `(image_size, image_size, 3)` or `(height, width, 3)`, 0-255. Where the frame reaches
+        beyond the picture, the picture is mirrored at its edge.
     """
     height, width = image.shape[:2]
     target = (width, height) if image_size is None else (image_size, image_size)
     shrinking = parameters.zoom * min(width / target[0], height / target[1])
     if shrinking >= 2:
-        # Sampling takes the nearest four pixels only, so it would skip most of a large photo's: average first.
+        # Sampling looks at the nearest four pixels only and would skip most of a large photo's: average.
         width, height = round(width / int(shrinking)), round(height / int(shrinking))
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
     matrix = affine_matrix((width, height), target, parameters)

@@ -54,14 +54,16 @@ class Sheet:
         self._origin, self._unit = np.array([x, y]), unit
 
     def fill(self, points, colour: Colour) -> None:
+        """Fill the polygon."""
         cv2.fillPoly(self.image, [self._pixels(points)], colour, cv2.LINE_AA, self.FRACTION_BITS)
 
     def line(self, points, colour: Colour, width: float, closed: bool = False) -> None:
+        """Draw a line through the points, `width` units wide."""
         thickness = max(1, round(width * self._unit))
         pixels = [self._pixels(points)]
         cv2.polylines(self.image, pixels, closed, colour, thickness, cv2.LINE_AA, self.FRACTION_BITS)
 
-    def shape(self, points, colour: Colour, width: float = 0.045) -> None:
+    def shape(self, points, colour: Colour, width: float = 0.035) -> None:
         """Fill, and outline in a darker tone of the same colour."""
         self.fill(points, colour)
         self.line(points, times(colour, 0.62), width, closed=True)
@@ -131,6 +133,7 @@ class Coat:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Coat":
+        """Draw colours and markings."""
         fur = times(_pick(rng, FURS), rng.uniform(0.88, 1.08))
         marking = mix(times(fur, 0.62), _pick(rng, FURS), 0.45)
         return cls(
@@ -184,6 +187,43 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
     if rng.random() < 0.25:
         _draw_thing(sheet, rng, lowest=True)
     return _lit(sheet.image, rng)
+
+
+def test_card(size: int = 224) -> np.ndarray:
+    """Draw a picture on which zoom, turns, flips and brightness show at a glance.
+
+    A cat's face looks out of a grid of ten by ten squares. An arrow marked UP tells which way is up and whether
+    left and right were exchanged, a ring shows the centre and whether proportions are kept, the coloured
+    corners tell what was cut off, and the steps of grey show where brightness ends at white.
+
+    Args:
+        size: pixels a side.
+
+    Returns:
+        uint8 array `(size, size, 3)`, red-green-blue, 0-255.
+    """
+    sheet = Sheet(size, (250, 247, 240))
+    for i in range(1, 10):
+        colour, width = ((150, 150, 150), 0.006) if i == 5 else ((205, 205, 205), 0.004)
+        sheet.line([[i / 10, 0], [i / 10, 1]], colour, width)
+        sheet.line([[0, i / 10], [1, i / 10]], colour, width)
+    for corner, colour in zip(((0, 0), (1, 0), (1, 1), (0, 1)), BRIGHT, strict=False):
+        square = np.array([[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]])
+        sheet.fill(square + np.array(corner) * 0.9, colour)
+    sheet.line(ellipse(0.5, 0.5, 0.4, 0.4), BRIGHT[1], 0.009, closed=True)
+    for step, grey in enumerate(np.linspace(0, 255, 8)):
+        left = 0.1 + 0.1 * step
+        sheet.fill([[left, 0.92], [left + 0.1, 0.92], [left + 0.1, 0.98], [left, 0.98]], (grey, grey, grey))
+    arrow = [[0.85, 0.14], [0.93, 0.26], [0.88, 0.26], [0.88, 0.4], [0.82, 0.4], [0.82, 0.26], [0.77, 0.26]]
+    sheet.shape(arrow, BRIGHT[0], 0.008)
+    where, scale = (round(0.775 * size), round(0.485 * size)), size / 224 * 0.62
+    cv2.putText(
+        sheet.image, "UP", where, cv2.FONT_HERSHEY_DUPLEX, scale, DARK, max(1, size // 150), cv2.LINE_AA
+    )
+    sheet.place(size / 2, size * 0.52, size * 0.2)
+    coat = Coat(FURS[0], WHITE, (110, 78, 60), IRISES[0], BRIGHT[1], 1, True, False, False)
+    _draw_cat_head(sheet, coat, turn=0)
+    return sheet.image
 
 
 # --- the animals, in units of the head's radius, the head's centre being the origin ---------------------
