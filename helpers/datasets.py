@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from helpers import runtime
+from helpers import drawings, runtime
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 GITHUB_ARCHIVE = f"https://github.com/ardamavi/Dog-Cat-Classifier/archive/{COMMIT}.zip"
@@ -251,7 +251,7 @@ def _is_intact(folder: Path) -> bool:
 def _fetch(url: str, target: Path) -> None:
     """Download the archive at `url` and unpack it into `target`; raise `_NoArchive` if none comes."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as temporary:
-        archive = Path(temporary, PurePosixPath(url).name)
+        archive = Path(temporary, "downloaded.zip")
         with archive.open("wb") as file:
             for chunk in runtime.progress(_downloaded(url), "Downloading photos (64 kB each)"):
                 file.write(chunk)
@@ -346,8 +346,6 @@ def _kept_drawings() -> pd.DataFrame:
 def _drawn_jpeg(index: int, n_originals: int, seed: int, size: int) -> bytes:
     """Return picture `index` of a drawn set as a JPEG file's bytes; from `n_originals` on, altered copies."""
     original = index if index < n_originals else index % 2 + 2 * ((index - n_originals) // 2)
-    from helpers import drawings
-
     image = drawings.draw_pet(("cat", "dog")[index % 2], seed * 1_000_003 + original, size)
     if index != original:
         rng = np.random.default_rng([seed, index])

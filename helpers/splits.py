@@ -1,0 +1,154 @@
+"""Dividing a data set into parts: stratified, near-duplicates together; class weights, resampling."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from helpers import survey
+
+# scikit-learn is imported by the functions that use it: it takes most of a second.
+
+
+def near_duplicate_groups(data: pd.DataFrame, max_distance: float = 0.07) -> np.ndarray:
+    """Number the groups of near-duplicates: int array `(n,)`, equal numbers for images that belong together.
+
+    An image without near-duplicates is a group of its own. If a resembles b, and b resembles c, all
+    three form one group. See `survey.find_near_duplicates` for `max_distance` and errors.
+    """
+    pairs = survey.find_near_duplicates(data, max_distance)
+    row = pd.Series(range(len(data)), index=data.path.to_numpy())
+    links = (np.ones(len(pairs)), (row[pairs.path_a], row[pairs.path_b]))
+    return connected_components(coo_array(links, shape=(len(data), len(data))), directed=False)[1]
+
+
+def split(
+    data: pd.DataFrame,
+    fractions: Sequence[float] = (0.8, 0.1, 0.1),
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+) -> tuple[pd.DataFrame, ...]:
+    """Divide `data` into one part for each of `fractions`, such as training, validation and test.
+
+    Every part holds its fraction of every class, to within one image unless larger groups prevent
+    it. No group is divided. Rows keep their order and their index. The same `seed` gives the same parts.
+
+    Args:
+        data: a table with the columns `path` and `label`.
+        fractions: two or more positive numbers whose sum is 1.
+        seed: decides which images go where.
+        groups: one number an image; those with the same number stay together. By default, the
+            near-duplicates that are found in the images; `range(len(data))` switches this off.
+
+    Raises:
+        ValueError: the fractions do not fit, or a class is too small to be in every part.
+    """
+    _check_fractions(fractions)
+    classes, label = np.unique(data.label, return_inverse=True)
+    targets = _whole_numbers(fractions, np.bincount(label))
+    if targets.size and targets.min() == 0:
+        smallest = classes[targets.min(axis=0).argmin()]
+        raise ValueError(
+            f"Class {smallest!r} has {(data.label == smallest).sum()} images, too few to be in all "
+            f"{len(fractions)} parts. Add images to it, or make the smallest part larger."
+        )
+    group = near_duplicate_groups(data) if groups is None else np.unique(groups, return_inverse=True)[1]
+    part = _assign(group, label, targets, seed)
+    return tuple(data[part == number] for number in range(len(fractions)))
+
+
+def folds(
+    data: pd.DataFrame, n_folds: int = 5, seed: int = 0, groups: Sequence[int] | None = None
+) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Return `n_folds` pairs (training part, held-out part): every image is held out in one of them.
+
+    Stratified, with groups kept together, by scikit-learn's `StratifiedGroupKFold`. `seed` and
+    `groups` as in `split`.
+
+    Raises:
+        ValueError: fewer than two folds, or a class with fewer images than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    counts = data.label.value_counts()
+    if n_folds < 2 or counts.min() < n_folds:
+        raise ValueError(
+            f"{n_folds} folds cannot be made of classes of which the smallest has {counts.min()} images. "
+            "Choose at least 2 folds, and no more than the smallest class has images."
+        )
+    group = near_duplicate_groups(data) if groups is None else groups
+    folder = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    return [
+        (data.iloc[rest], data.iloc[held_out]) for rest, held_out in folder.split(data, data.label, group)
+    ]
+
+
+def class_weights(labels: Iterable) -> dict:
+    """Return a weight for each class such that all classes weigh the same: n / (n_classes · n_of_class).
+
+    The keys are the labels as they are: from `ImageBatches.labels` one gets the `{0: …, 1: …}` that
+    Keras's `fit` takes as `class_weight`.
+    """
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.asarray(list(labels))
+    classes = np.unique(labels)
+    weights = compute_class_weight("balanced", classes=classes, y=labels)
+    return dict(zip(classes.tolist(), weights.tolist(), strict=True))
+
+
+def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Repeat images of the smaller classes, drawn at random, until all classes are as large as the largest.
+
+    Every image stays in at least once. For a training part only: before a split, copies of one image
+    would land on both sides.
+    """
+    largest = data.label.value_counts().max()
+    parts = [
+        pd.concat([rows, rows.sample(largest - len(rows), replace=True, random_state=seed)])
+        for _, rows in data.groupby("label")
+    ]
+    return pd.concat(parts)
+
+
+def undersample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+    """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept."""
+    smallest = data.label.value_counts().min()
+    return data.groupby("label").sample(smallest, random_state=seed).sort_index()
+
+
+def _check_fractions(fractions: Sequence[float]) -> None:
+    if len(fractions) < 2 or min(fractions) <= 0 or not np.isclose(sum(fractions), 1):
+        raise ValueError(
+            f"fractions={tuple(fractions)} cannot divide a data set. "
+            "Give two or more positive numbers whose sum is 1, such as (0.8, 0.1, 0.1)."
+        )
+
+
+def _whole_numbers(fractions: Sequence[float], counts: np.ndarray) -> np.ndarray:
+    """Round `fractions` of each class's count to whole images that add up: int `(n_parts, n_classes)`."""
+    # Rounding the running sums, rather than each number, leaves no image over.
+    borders = np.round(np.outer(np.cumsum(fractions), counts) + 1e-9).astype(int)
+    return np.diff(borders, axis=0, prepend=0)
+
+
+def _assign(group: np.ndarray, label: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:
+    """Choose a part for each image, group by group: int `(n,)`.
+
+    scikit-learn divides with strata or with groups, or with both into equal folds, but not with both
+    into given fractions. So: groups in random order, the larger ones first; each goes to the part
+    that lacks the largest share of what it is to have. Single images come last and fill every gap.
+    """
+    per_group = np.zeros((group.max(initial=-1) + 1, targets.shape[1]), int)
+    np.add.at(per_group, (group, label), 1)
+    order = np.random.default_rng(seed).permutation(len(per_group))
+    order = order[np.argsort(-per_group[order].sum(axis=1), kind="stable")]
+    missing = targets.copy()
+    chosen = np.empty(len(per_group), int)
+    for number in order:
+        counts = per_group[number]
+        chosen[number] = (missing @ counts / (targets @ counts)).argmax()
+        missing[chosen[number]] -= counts
+    return chosen[group]
