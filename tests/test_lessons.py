@@ -1,0 +1,235 @@
+"""Running, saving and rendering lessons, on small stand-ins."""
+
+import re
+
+import nbformat
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from helpers import __main__ as commands
+from helpers import datasets, lessons
+
+FIGURE = """\
+import sys
+sys.path.insert(0, {course!r})
+from helpers.plots.figure import describe, new_figure
+figure, axis = new_figure()
+axis.plot([1, 2])
+describe(figure, 'A line that "rises" & rises.')"""
+
+
+def write(path, title, *code):
+    """Write a lesson: a title, then code cells, given as `(id, tags, source)`."""
+    cells = [new_markdown_cell(title, id="title")]
+    for name, tags, source in code:
+        cells.append(new_code_cell(source, id=name, metadata={"tags": tags} if tags else {}))
+    nbformat.write(new_notebook(cells=cells), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three lessons: one with everything, one that fails in its second cell, one after it."""
+    folder = tmp_path_factory.mktemp("a course")
+    write(
+        folder / "01_first.ipynb",
+        "# Lesson 1: First\n\nSee [the next](02_second.ipynb#2.-Two) and [a site](https://example.org/a.ipynb).",
+        ("environment", [], "import os\nprint(os.environ['COURSE_QUIET'], os.path.basename(os.getcwd()))"),
+        ("figure", ["photo", "nbval-ignore-output"], FIGURE.format(course=str(lessons.COURSE_FOLDER))),
+        ("result", ["headline"], "print('Two lines,')\nprint('one result')"),
+    )
+    write(
+        folder / "02_second.ipynb",
+        "# Lesson 2: Second",
+        ("fine", [], "total = 1"),
+        ("division", [], "print('so far')\ntotal / 0"),
+        ("never", [], "print('never reached')"),
+    )
+    write(folder / "03_third.ipynb", "# Lesson 3: Third", ("third", [], "pass"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder, tmp_path_factory):
+    """What came of running them: the results, the failure, the build folder."""
+    build = tmp_path_factory.mktemp("the build")
+    results = []
+    with pytest.raises(lessons.LessonFailed) as failure:
+        for result in lessons.run(lessons.find(folder=folder), build):
+            results.append(result)
+    return results, failure.value, build
+
+
+def test_find_gives_the_lessons_in_order_or_those_asked_for(folder):
+    assert [path.name for path in lessons.find(folder=folder)] == [
+        "01_first.ipynb",
+        "02_second.ipynb",
+        "03_third.ipynb",
+    ]
+    assert [path.name[:2] for path in lessons.find(["3", "01"], folder)] == ["01", "03"]
+    with pytest.raises(lessons.NoSuchLesson, match=r"no lesson 07.*01, 02, 03"):
+        lessons.find(["7"], folder)
+
+
+def test_a_result_has_name_seconds_and_headline(run):
+    results, _, _ = run
+    assert [result.name for result in results] == ["01_first"]
+    assert 0 < results[0].seconds < 60
+    assert results[0].headline == "Two lines, one result"
+
+
+def test_the_table_lines_up():
+    text = lessons.table(
+        [lessons.Result("01_a", 12.4, "good"), lessons.Result("02_longer_name", 3.0, "better")]
+    )
+    assert text.splitlines() == [
+        "lesson          seconds  result",
+        "01_a                 12  good",
+        "02_longer_name        3  better",
+        "all together         15",
+    ]
+
+
+def test_a_lesson_runs_quietly_in_its_own_folder(run, folder):
+    notebook = nbformat.read(run[2] / "notebooks" / "01_first.ipynb", 4)
+    assert notebook.cells[1].outputs[0].text == f"1 {folder.name}\n"
+    assert notebook.cells[2].outputs[0].data["image/png"]
+    assert not any("execution" in cell.metadata for cell in notebook.cells)
+
+
+def test_the_lessons_themselves_are_left_alone(run, folder):
+    assert all(not cell.get("outputs") for cell in nbformat.read(folder / "01_first.ipynb", 4).cells)
+
+
+def test_a_failure_names_lesson_cell_source_and_error(run):
+    message = str(run[1])
+    assert message.startswith(
+        "Lesson 02_second stopped in cell `division`:\n\n    print('so far')\n    total / 0\n"
+    )
+    assert "ZeroDivisionError: division by zero" in message
+    assert "\x1b" not in message
+
+
+def test_a_failed_lesson_is_kept_up_to_there_and_ends_the_run(run):
+    page = (run[2] / "html" / "02_second.html").read_text(encoding="utf-8")
+    assert "so far" in page and "ZeroDivisionError" in page
+    assert not (run[2] / "html" / "03_third.html").exists()
+
+
+def test_a_page_needs_no_network(run):
+    page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
+    assert "<title>Lesson 1: First</title>" in page
+    assert "<script" not in page
+    assert not re.search(r'(?:src|<link[^>]*href)="(?!data:)', page)
+    assert not re.search(r"@import|url\((?!\"?data:)", page)
+
+
+def test_a_page_links_to_the_other_pages(run):
+    page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
+    assert 'href="02_second.html#2.-Two"' in page
+    assert 'href="https://example.org/a.ipynb"' in page
+    assert 'href="index.html"' in page
+
+
+def test_a_picture_keeps_its_alternative_text(run):
+    page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
+    images = re.findall(r"<img [^>]*?alt=(\"[^\"]*\"|'[^']*')", page)
+    assert [alt.strip("\"'").replace("&quot;", '"') for alt in images] == ['A line that "rises" &amp; rises.']
+
+
+def test_the_index_lists_what_ran(run):
+    index = (run[2] / "html" / "index.html").read_text(encoding="utf-8")
+    assert 'href="01_first.html"' in index and "Two lines, one result" in index
+    assert "02_second" not in index
+
+
+def test_masters_are_saved_the_same_each_time_and_without_photos(tmp_path):
+    path = write(
+        tmp_path / "01_first.ipynb",
+        "# Lesson 1",
+        ("pieces", [], "import time\nfor n in range(3):\n    print(n, flush=True)\n    time.sleep(0.05)"),
+        ("photograph", ["photo", "nbval-ignore-output"], FIGURE.format(course=str(lessons.COURSE_FOLDER))),
+    )
+    lessons.save_masters([path])
+    first = path.read_bytes()
+    lessons.save_masters([path])
+    assert path.read_bytes() == first
+
+    notebook = nbformat.read(path, 4)
+    assert [cell.execution_count for cell in notebook.cells[1:]] == [1, 2]
+    assert [output.text for output in notebook.cells[1].outputs] == ["0\n1\n2\n"]
+    assert notebook.cells[2].outputs == []
+    assert notebook.metadata.language_info == {"name": "python", "pygments_lexer": "ipython3"}
+
+
+def test_a_master_that_fails_stays_as_it_was(tmp_path):
+    path = write(tmp_path / "01_first.ipynb", "# Lesson 1", ("broken", [], "undefined"))
+    before = path.read_bytes()
+    with pytest.raises(lessons.LessonFailed, match="NameError"):
+        lessons.save_masters([path])
+    assert path.read_bytes() == before
+
+
+def test_publishable_drops_what_editors_and_machines_leave():
+    cell = new_code_cell("1", metadata={"tags": ["headline"], "collapsed": True, "execution": {"a": "b"}})
+    notebook = new_notebook(cells=[cell], metadata={"language_info": {"name": "python", "version": "3.12.1"}})
+    lessons.publishable(notebook)
+    assert notebook.cells[0].metadata == {"tags": ["headline"]}
+    assert "version" not in notebook.metadata.language_info
+
+
+# --- the commands -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    data = pd.DataFrame({"path": ["cat.0.jpg"], "label": ["cat"]})
+    data.attrs["source"] = "drawn pets"
+    monkeypatch.setattr(datasets, "load_dog_cat", lambda: data)
+
+
+def test_masters_are_not_saved_from_drawn_pets(drawn, monkeypatch, folder, capsys):
+    monkeypatch.setattr(commands.lessons, "find", lambda numbers: [folder / "01_first.ipynb"])
+    monkeypatch.setattr(commands.lessons, "save_masters", lambda chosen: pytest.fail("saved"))
+    assert commands.main(["notebooks"]) == 1
+    assert "photos are out of reach" in capsys.readouterr().err
+
+
+def test_run_prints_its_table_and_succeeds(drawn, monkeypatch, capsys):
+    monkeypatch.setattr(commands.lessons, "find", lambda numbers: ["a path"])
+    monkeypatch.setattr(
+        commands.lessons, "run", lambda chosen: iter([lessons.Result("01_a", 1.0, "splendid")])
+    )
+    assert commands.main(["run"]) == 0
+    printed = capsys.readouterr().out
+    assert "drawn pets" in printed and "splendid" in printed and "index.html" in printed
+
+
+def test_run_fails_where_a_lesson_fails_and_shows_what_ran(drawn, monkeypatch, capsys):
+    def one_then_failure(chosen):
+        yield lessons.Result("01_a", 1.0, "splendid")
+        raise lessons.LessonFailed("02_b", new_code_cell("1 / 0", id="division"), "ZeroDivisionError", None)
+
+    monkeypatch.setattr(commands.lessons, "find", lambda numbers: ["a path", "another"])
+    monkeypatch.setattr(commands.lessons, "run", one_then_failure)
+    assert commands.main(["run"]) == 1
+    printed = capsys.readouterr()
+    assert "splendid" in printed.out
+    assert "02_b stopped in cell `division`" in printed.err
+
+
+def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, capsys):
+    def fail():
+        raise datasets.DataError("COURSE_DATA names nothing.")
+
+    monkeypatch.setattr(datasets, "check", fail)
+    assert commands.main(["data", "--check"]) == 1
+    assert capsys.readouterr().err == "\nCOURSE_DATA names nothing.\n"
+    assert commands.main(["run", "99"]) == 1
+    assert "no lesson 99" in capsys.readouterr().err
+
+
+def test_data_check_prints_one_line(photos, capsys):
+    assert commands.main(["data", "--check"]) == 0
+    assert capsys.readouterr().out == "1399 images, 700 cat, 699 dog, verified\n"
