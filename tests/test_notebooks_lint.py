@@ -1,0 +1,388 @@
+"""What every lesson's saved file must be, checked without running it."""
+
+import re
+import warnings
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from helpers import lessons
+
+TAGS = {"photo", "headline"} | {
+    f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")
+}
+LINES_A_CELL = 20
+BYTES_A_LESSON = 500_000
+SETUP = 'import sys\n\nsys.path.insert(0, "..")  # the course\'s own folder, where `helpers` lives\n\n'
+CREDITS = ("https://phamdinhkhanh.github.io/2020/04/15/TransferLearning.html", "ardamavi/Dog-Cat-Classifier")
+BELITTLING = r"\b(easily|just|simply|obviously|of course)\b"
+TEX = r"\$|\\\(|\\\[|\\[a-z]+\{"
+MACHINE_PATH = r"(?<![\w.])(/(home|Users|root|tmp|work|var|opt|private)/|[A-Z]:\\)"
+
+# --- the checks: each yields what is wrong with a lesson ---------------------------------------------
+
+
+def tags_are_known(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A misspelt tag is ignored by nbval in silence."""
+    for cell in notebook.cells:
+        for tag in sorted(set(tags(cell)) - TAGS):
+            yield f"{cell.id}: unknown tag {tag!r}"
+
+
+def every_cell_was_run_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A cell without an execution count is not compared by nbval, again in silence."""
+    for expected, cell in enumerate(code(notebook), start=1):
+        if not cell.source.strip():
+            yield f"{cell.id}: empty"
+        if cell.execution_count != expected:
+            yield f"{cell.id}: execution count {cell.execution_count}, not {expected}"
+
+
+def cells_are_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in code(notebook):
+        lines = len(cell.source.splitlines())
+        if lines > LINES_A_CELL:
+            yield f"{cell.id}: {lines} lines"
+
+
+def ids_are_readable(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in notebook.cells:
+        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", cell.id) or re.match(r"[0-9a-f]{6,}\b", cell.id):
+            yield f"{cell.id}: not words joined by hyphens"
+
+
+def headings_are_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """One title with the lesson's number; sections numbered 1, 2, 3 …; no level left out."""
+    found = [heading for cell in prose(notebook) for heading in headings(cell)]
+    titles = [text for level, text in found if level == 1]
+    number = int(path.name[:2])
+    if len(titles) != 1 or not titles[0].startswith(f"Lesson {number}: "):
+        yield f"the one title should begin with 'Lesson {number}: ', not {titles}"
+    numbers = [
+        int(match[1]) for level, text in found if level == 2 and (match := re.match(r"(\d+)\. ", text))
+    ]
+    if numbers != list(range(1, len(numbers) + 1)) or not numbers:
+        yield f"sections are numbered {numbers}"
+    for (level, _), (next_level, text) in pairwise(found):
+        if next_level > level + 1:
+            yield f"{text!r} leaves out a level"
+
+
+def standing_cells_are_there(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Title and setup first, summary last, and one headline, which is the last to run."""
+    by_id = {cell.id: cell for cell in notebook.cells}
+    if notebook.cells[0].id != "title":
+        yield "the first cell is not `title`"
+    for credit in CREDITS:
+        if credit not in by_id.get("title", notebook.cells[0]).source:
+            yield f"title: does not credit {credit}"
+    if code(notebook)[0].id != "setup" or not code(notebook)[0].source.startswith(SETUP):
+        yield "the first code cell is not `setup`, or does not begin as in the other lessons"
+    if "## Summary" not in by_id.get("summary", notebook.cells[0]).source:
+        yield "no cell `summary` with the heading '## Summary'"
+    if [cell.id for cell in code(notebook) if "headline" in tags(cell)] != [code(notebook)[-1].id]:
+        yield "the last code cell, and no other, should be tagged `headline`"
+    if not lessons.headline(notebook) or sum(text.count("\n") for text in texts(code(notebook)[-1])) != 1:
+        yield "the headline is not one line"
+
+
+def the_next_lesson_is_linked(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    following = [other.name for other in path.parent.glob("*.ipynb") if other.name > path.name]
+    if following and f"]({min(following)})" not in notebook.cells[-1].source:
+        yield f"the last cell has no link to {min(following)}"
+
+
+def outputs_are_clean(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in code(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error" or output.get("name") == "stderr":
+                yield f"{cell.id}: {output.get('name') or 'an error'} in its output"
+        if any(re.search(r"[\x1b\r\b]", text) for text in texts(cell)):
+            yield f"{cell.id}: control characters in its output"
+
+
+def photos_are_not_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Nor may nbval compare the cells that show them: their saved output is empty."""
+    for cell in code(notebook):
+        if "photo" in tags(cell) and cell.outputs:
+            yield f"{cell.id}: shows photos, and its output is saved"
+        if "photo" in tags(cell) and "nbval-ignore-output" not in tags(cell):
+            yield f"{cell.id}: tagged `photo` without `nbval-ignore-output`"
+    for cell in notebook.cells:
+        if cell.get("attachments"):
+            yield f"{cell.id}: has a picture attached"
+
+
+def pictures_are_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in code(notebook):
+        for output in cell.outputs:
+            kinds = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+            if kinds not in ([], ["image/png"]):
+                yield f"{cell.id}: saves {kinds}, not a PNG"
+            elif kinds and len(output.metadata.get("image/png", {}).get("alt", "")) < 20:
+                yield f"{cell.id}: a picture without alternative text"
+    for cell in prose(notebook):
+        if "![](" in cell.source:
+            yield f"{cell.id}: a picture without alternative text"
+
+
+def the_file_is_small(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    if path.stat().st_size > BYTES_A_LESSON:
+        yield f"{path.stat().st_size:,} bytes"
+
+
+def prose_does_not_belittle(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    yield from found_in_prose(notebook, BELITTLING, re.IGNORECASE)
+
+
+def prose_has_no_tex(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """The pages are read offline, where nothing would typeset it."""
+    yield from found_in_prose(notebook, TEX)
+
+
+def links_resolve(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in prose(notebook):
+        for target in re.findall(r"\]\(([^)\s]+)\)", without_code(cell.source)):
+            if re.match(r"https?://|mailto:", target):
+                continue
+            file, _, anchor = target.partition("#")
+            there = path.parent / file if file else path
+            if not there.exists():
+                yield f"{cell.id}: {target} leads nowhere"
+            elif anchor and there.suffix == ".ipynb":
+                other = notebook if there == path else read(there)
+                anchors = {text.replace(" ", "-") for c in prose(other) for _, text in headings(c)}
+                if anchor not in anchors:
+                    yield f"{cell.id}: {target}: no such heading"
+
+
+def no_machine_is_named(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    for cell in notebook.cells:
+        for text in [cell.source, *texts(cell)]:
+            if match := re.search(MACHINE_PATH, text):
+                yield f"{cell.id}: names a path of one machine, {match[0]}"
+
+
+def metadata_are_the_same_everywhere(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    if notebook != lessons.publishable(deepcopy(notebook)):
+        yield "not saved by `make notebooks`: its metadata are an editor's or a machine's"
+
+
+CHECKS = [
+    tags_are_known,
+    every_cell_was_run_in_order,
+    cells_are_short,
+    ids_are_readable,
+    headings_are_in_order,
+    standing_cells_are_there,
+    the_next_lesson_is_linked,
+    outputs_are_clean,
+    photos_are_not_saved,
+    pictures_are_described,
+    the_file_is_small,
+    prose_does_not_belittle,
+    prose_has_no_tex,
+    links_resolve,
+    no_machine_is_named,
+    metadata_are_the_same_everywhere,
+]
+
+# --- what they look at --------------------------------------------------------------------------------
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a lesson, and refuse what nbformat would mend with no more than a warning: a repeated id."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def prose(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def texts(cell: NotebookNode) -> list[str]:
+    """Return every piece of text in the outputs of `cell`."""
+    found = []
+    for output in cell.get("outputs", []):
+        found.append(output.get("text", ""))
+        found += [text for kind, text in output.get("data", {}).items() if kind.startswith("text/")]
+    return [text for text in found if text]
+
+
+def without_code(text: str) -> str:
+    """Return Markdown less its code, inline and in blocks."""
+    return re.sub(r"(`+)(?!`).+?\1(?!`)", "", text, flags=re.DOTALL)
+
+
+def headings(cell: NotebookNode) -> list[tuple[int, str]]:
+    blocks_removed = re.sub(r"^```.*?^```", "", cell.source, flags=re.DOTALL | re.MULTILINE)
+    return [
+        (len(marks), text.strip()) for marks, text in re.findall(r"^(#+) (.+)$", blocks_removed, re.MULTILINE)
+    ]
+
+
+def found_in_prose(notebook: NotebookNode, pattern: str, flags: int = 0) -> Iterator[str]:
+    for cell in prose(notebook):
+        for match in re.finditer(pattern, without_code(cell.source), flags):
+            yield f"{cell.id}: {match[0]!r}"
+
+
+# --- the lessons pass them ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.stem)
+def test_lesson(path, check):
+    assert list(check(read(path), path)) == []
+
+
+# --- and each of them can fail ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "02_next.ipynb").touch()
+    return tmp_path / "01_good.ipynb"
+
+
+def good_lesson() -> NotebookNode:
+    """Return a lesson in which nothing is wrong."""
+    figure = new_output(
+        "display_data",
+        data={"image/png": "aGk=", "text/plain": "Figure: two bars"},
+        metadata={"image/png": {"alt": "Two bars of equal height."}},
+    )
+    cells = [
+        new_markdown_cell(f"# Lesson 1: Good\n\n[The tutorial]({CREDITS[0]}), {CREDITS[1]}.", id="title"),
+        new_code_cell(SETUP + "from helpers import plots", id="setup"),
+        new_markdown_cell("## 1. Look\n\n`just` and [on](02_next.ipynb), [up](#1.-Look).", id="look"),
+        new_code_cell("plots.bars()", id="bars", outputs=[figure]),
+        new_code_cell("plots.sheet()", id="sheet", metadata={"tags": ["photo", "nbval-ignore-output"]}),
+        new_code_cell(
+            "print('700 cats')",
+            id="result",
+            metadata={"tags": ["headline"]},
+            outputs=[new_output("stream", name="stdout", text="700 cats\n")],
+        ),
+        new_markdown_cell("## Summary\n\n**Next:** [Lesson 2](02_next.ipynb)", id="summary"),
+    ]
+    notebook = lessons.publishable(new_notebook(cells=cells))
+    for count, cell in enumerate(code(notebook), start=1):
+        cell.execution_count = count
+    return notebook
+
+
+def cell_of(notebook: NotebookNode, name: str) -> NotebookNode:
+    return next(cell for cell in notebook.cells if cell.id == name)
+
+
+def put(name: str, notebook: NotebookNode, **changes) -> None:
+    """Change fields of the cell `name`."""
+    cell_of(notebook, name).update(nbformat.from_dict(changes))
+
+
+def say(text: str, notebook: NotebookNode, name: str = "look") -> None:
+    """Add `text` to a cell's source."""
+    cell_of(notebook, name).source += text
+
+
+def print_out(text: str, notebook: NotebookNode, stream: str = "stdout") -> None:
+    cell_of(notebook, "bars").outputs.append(new_output("stream", name=stream, text=text))
+
+
+def show(kind: str, notebook: NotebookNode) -> None:
+    cell_of(notebook, "bars").outputs.append(new_output("display_data", data={kind: "aGk="}))
+
+
+FAULTS = [
+    (tags_are_known, partial(put, "bars", metadata={"tags": ["nbval-ignore-outputs"]})),
+    (every_cell_was_run_in_order, partial(put, "bars", execution_count=None)),
+    (every_cell_was_run_in_order, partial(put, "bars", execution_count=7)),
+    (every_cell_was_run_in_order, partial(put, "bars", source="\n")),
+    (cells_are_short, partial(put, "bars", source="pass\n" * 21)),
+    (ids_are_readable, partial(put, "bars", id="a1b2c3d4")),
+    (ids_are_readable, partial(put, "bars", id="Bar_chart")),
+    (headings_are_in_order, partial(say, "\n# Another title\n")),
+    (headings_are_in_order, partial(put, "title", source="# Lesson 2: Good")),
+    (headings_are_in_order, partial(say, "\n## 3. Skipped\n")),
+    (headings_are_in_order, partial(say, "\n#### Too deep\n")),
+    (standing_cells_are_there, partial(put, "title", id="opening")),
+    (standing_cells_are_there, partial(put, "title", source="# Lesson 1: Good")),
+    (standing_cells_are_there, partial(put, "setup", source="import sys")),
+    (standing_cells_are_there, partial(put, "summary", source="## The end")),
+    (standing_cells_are_there, partial(put, "result", metadata={})),
+    (standing_cells_are_there, partial(put, "bars", metadata={"tags": ["headline"]})),
+    (standing_cells_are_there, partial(put, "result", outputs=[])),
+    (the_next_lesson_is_linked, partial(put, "summary", source="## Summary")),
+    (outputs_are_clean, partial(print_out, "careful\n", stream="stderr")),
+    (outputs_are_clean, partial(print_out, "\x1b[1mbold\x1b[0m\n")),
+    (outputs_are_clean, partial(print_out, "1/2\r2/2\n")),
+    (
+        outputs_are_clean,
+        partial(put, "bars", outputs=[{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]),
+    ),
+    (photos_are_not_saved, partial(put, "bars", metadata={"tags": ["photo", "nbval-ignore-output"]})),
+    (photos_are_not_saved, partial(put, "sheet", metadata={"tags": ["photo"]})),
+    (photos_are_not_saved, partial(put, "look", attachments={"a.png": {"image/png": "aGk="}})),
+    (pictures_are_described, partial(show, "image/png")),
+    (pictures_are_described, partial(show, "image/jpeg")),
+    (pictures_are_described, partial(say, "![](02_next.ipynb)")),
+    (the_file_is_small, partial(say, "a" * BYTES_A_LESSON)),
+    (prose_does_not_belittle, partial(say, " It is Just so.")),
+    (prose_does_not_belittle, partial(say, " Of course it is.")),
+    (prose_has_no_tex, partial(say, r" $\lambda$")),
+    (prose_has_no_tex, partial(say, r" \frac{1}{2}")),
+    (links_resolve, partial(say, "[gone](03_gone.ipynb)")),
+    (links_resolve, partial(say, "[nowhere](#2.-Nowhere)")),
+    (no_machine_is_named, partial(print_out, "/home/me/data/cat.0.jpg\n")),
+    (no_machine_is_named, partial(say, r" C:\Users")),
+    (metadata_are_the_same_everywhere, partial(put, "bars", metadata={"collapsed": True})),
+    (metadata_are_the_same_everywhere, lambda notebook: notebook.metadata.update(authors=["me"])),
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_nothing_is_found_in_a_good_lesson(check, path):
+    nbformat.write(good_lesson(), path)
+    assert list(check(read(path), path)) == []
+
+
+@pytest.mark.parametrize(
+    "check, spoil", FAULTS, ids=[f"{check.__name__}-{n}" for n, (check, _) in enumerate(FAULTS)]
+)
+def test_a_fault_is_found(check, spoil, path):
+    notebook = good_lesson()
+    spoil(notebook)
+    nbformat.write(notebook, path)
+    assert list(check(read(path), path))
+
+
+def test_a_repeated_id_is_refused(path):
+    nbformat.write(good_lesson(), path)
+    path.write_text(
+        path.read_text(encoding="utf-8").replace('"id": "bars"', '"id": "sheet"'), encoding="utf-8"
+    )
+    with pytest.raises(nbformat.validator.DuplicateCellId):
+        read(path)
+
+
+def test_every_check_was_shown_to_fail():
+    assert {check for check, _ in FAULTS} == set(CHECKS)
