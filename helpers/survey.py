@@ -80,7 +80,9 @@ def _facts(path: str) -> tuple:
 
 def _thumbnails(paths: np.ndarray) -> np.ndarray:
     """Return every image's thumbnail as a vector of mean 0 and length 1: their products are correlations."""
-    vectors = images.read_many(paths, THUMBNAIL_SIZE).reshape(len(paths), -1).astype(np.float32)
+    vectors = (
+        images.read_many(paths, THUMBNAIL_SIZE).reshape(len(paths), 3 * THUMBNAIL_SIZE**2).astype(np.float32)
+    )
     vectors -= vectors.mean(axis=1, keepdims=True)
     # Pictures of one colour have nothing to correlate. All get the same vector, at a right angle to
     # every other, so that they are duplicates of each other only.

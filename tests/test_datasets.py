@@ -1,0 +1,418 @@
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from functools import partial
+from http.server import HTTPServer, SimpleHTTPRequestHandler
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from helpers import datasets, images
+from helpers.datasets import DataError
+
+TOP = "Dog-Cat-Classifier-main"
+NAMES = [f"{label}/{label}.{number}.jpg" for label in ("cat", "dog") for number in (0, 1, 2, 10)]
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course of eight small pictures: its own manifest, an empty home, no COURSE_DATA, no GitHub."""
+    photos = tmp_path / "photos"
+    datasets.draw_pets(22, 0, photos, size=16)
+    contents = {name: (photos / name).read_bytes() for name in NAMES}
+    manifest = tmp_path / "manifest"
+    lines = [
+        f"{hashlib.sha256(content).hexdigest()}  Data/Train_Data/{name}\n"
+        for name, content in contents.items()
+    ]
+    manifest.write_text("".join(lines))
+    monkeypatch.setattr(datasets, "MANIFEST", manifest)
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", "http://127.0.0.1:9/nobody-listens-here.zip")
+    monkeypatch.setattr(datasets, "DRAWN_PETS", 9)
+    monkeypatch.setattr(datasets, "DRAWN_NEAR_DUPLICATES", 2)
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("COURSE_DATA", raising=False)
+    return contents
+
+
+def write_zip(path, contents, prefix=f"{TOP}/Data/Train_Data/"):
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in contents.items():
+            archive.writestr(prefix + name, content)
+    return path
+
+
+def write_folder(folder, contents):
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def kept():
+    """Everything in the data folder, hidden leftovers too."""
+    folder = Path(os.environ["COURSE_HOME"], "data")
+    return sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+
+
+def assert_is_the_set(data, source):
+    assert data.columns.tolist() == ["path", "label"]
+    assert data.index.tolist() == list(range(8))
+    assert ["/".join(Path(path).parts[-2:]) for path in data.path] == NAMES  # 2 comes before 10
+    assert data.label.tolist() == ["cat"] * 4 + ["dog"] * 4
+    assert all(Path(path).is_absolute() and Path(path).is_file() for path in data.path)
+    assert data.attrs["source"] == source
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A web server on this machine that serves `tmp_path / "served"`: its address."""
+    served = tmp_path / "served"
+    served.mkdir()
+
+    class Silent(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), partial(Silent, directory=served)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+# --- the photos themselves --------------------------------------------------------------------------
+
+
+def test_all_photos_are_there_in_order(photos):
+    assert len(photos) == 1399
+    assert photos.label.value_counts().to_dict() == {"cat": 700, "dog": 699}
+    assert [Path(path).name for path in photos.path[:3]] == ["cat.0.jpg", "cat.1.jpg", "cat.2.jpg"]
+    assert photos.label.is_monotonic_increasing
+
+
+def test_check_says_it_in_one_line(photos):
+    assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"
+
+
+def test_manifest_lists_every_photo_once():
+    sums = datasets.manifest()
+    assert len(sums) == len(set(sums.values())) == 1399
+    assert all(len(checksum) == 64 for checksum in sums.values())
+
+
+def test_importing_the_rooms_is_fast_and_brings_no_tensorflow():
+    code = """
+import sys, time
+start = time.process_time()
+from helpers import datasets, survey, splits
+print(time.process_time() - start, "tensorflow" in sys.modules, "keras" in sys.modules)
+"""
+    # The processor's time, and the best of three: neither other work on this machine nor a first
+    # compilation of the packages is to count.
+    runs = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        for _ in "123"
+    ]
+    seconds, tensorflow, keras = zip(*(run.stdout.split() for run in runs), strict=True)
+    assert min(map(float, seconds)) < 1.5
+    assert {*tensorflow, *keras} == {"False"}
+
+
+# --- from COURSE_DATA -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("prefix", [f"{TOP}/Data/Train_Data/", "Data/Train_Data/", "", "a/b/c/"])
+def test_archive_is_unpacked_once_into_the_kept_copy(course, tmp_path, monkeypatch, prefix):
+    archive = write_zip(tmp_path / "set.zip", course, prefix)
+    monkeypatch.setenv("COURSE_DATA", str(archive))
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    kept_photo = tmp_path / "home/data/dog-cat/cat/cat.0.jpg"
+    written = kept_photo.stat().st_mtime_ns
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    assert kept_photo.stat().st_mtime_ns == written
+    assert kept() == ["dog-cat"]
+    monkeypatch.delenv("COURSE_DATA")
+    assert_is_the_set(datasets.load_dog_cat(), "kept copy")
+
+
+def test_relative_archive_is_found_from_a_folder_below_the_course(course, tmp_path, monkeypatch):
+    write_zip(tmp_path / "set.zip", course)
+    course_folder = tmp_path / "course"
+    (course_folder / "notebooks").mkdir(parents=True)
+    monkeypatch.setattr(datasets.runtime, "COURSE_FOLDER", course_folder)
+    monkeypatch.chdir(course_folder / "notebooks")
+    monkeypatch.setenv("COURSE_DATA", "../set.zip")  # as seen from the course's own folder
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+
+
+@pytest.mark.parametrize("inner", ["", "Data/Train_Data"])
+def test_folder_is_used_where_it_lies(course, tmp_path, monkeypatch, inner):
+    top = tmp_path / "unpacked"
+    write_folder(top / inner, course)
+    write_folder(top / inner, {"cat/not-in-the-list.jpg": b"left out"})
+    monkeypatch.setenv("COURSE_DATA", str(top))
+    data = datasets.load_dog_cat()
+    assert_is_the_set(data, "COURSE_DATA")
+    assert data.path[0].startswith(str(top))
+    assert kept() == []
+
+
+def test_url_is_fetched_once(course, tmp_path, monkeypatch, server):
+    archive = write_zip(tmp_path / "served/set.zip", course)
+    monkeypatch.setenv("COURSE_DATA", f"{server}/set.zip")
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    archive.unlink()
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    assert kept() == ["dog-cat"]
+
+
+def test_file_url_is_a_path(course, tmp_path, monkeypatch):
+    archive = write_zip(tmp_path / "a set.zip", course)
+    monkeypatch.setenv("COURSE_DATA", archive.as_uri())
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+
+
+@pytest.mark.parametrize("name", ["nowhere.zip", "file:///nowhere/at/all.zip", "http://127.0.0.1:9/set.zip"])
+def test_course_data_that_does_not_exist_is_one_clear_error(course, monkeypatch, name):
+    monkeypatch.setenv("COURSE_DATA", name)
+    with pytest.raises(DataError, match=r"COURSE_DATA names .*(nowhere|127\.0\.0\.1:9).*Set COURSE_DATA to"):
+        datasets.load_dog_cat()
+    assert kept() == []
+
+
+def test_url_that_is_not_found_is_one_clear_error(course, monkeypatch, server):
+    monkeypatch.setenv("COURSE_DATA", f"{server}/set.zip")
+    with pytest.raises(DataError, match=r"set\.zip: no archive came from there \(HTTP Error 404"):
+        datasets.load_dog_cat()
+    assert kept() == []
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Please sign in</html>"])
+def test_what_is_no_zip_is_one_clear_error(course, tmp_path, monkeypatch, content, server):
+    (tmp_path / "served/set.zip").write_bytes(content)
+    for name in (str(tmp_path / "served/set.zip"), f"{server}/set.zip"):
+        monkeypatch.setenv("COURSE_DATA", name)
+        with pytest.raises(DataError, match=r"set\.zip.*not a zip archive"):
+            datasets.load_dog_cat()
+        assert kept() == []
+
+
+def test_archive_cut_short_is_one_clear_error(course, tmp_path, monkeypatch):
+    archive = write_zip(tmp_path / "set.zip", course)
+    archive.write_bytes(archive.read_bytes()[:-500])
+    monkeypatch.setenv("COURSE_DATA", str(archive))
+    with pytest.raises(DataError, match="not a zip archive, or a damaged one"):
+        datasets.load_dog_cat()
+
+
+def test_files_that_differ_from_the_manifest_are_named_and_nothing_is_left(course, tmp_path, monkeypatch):
+    missing = {name: content for name, content in course.items() if name != "dog/dog.2.jpg"}
+    altered = {**course, "dog/dog.2.jpg": b"another picture"}
+    for number, (contents, complaint) in enumerate([(missing, "is missing"), (altered, "differs")]):
+        archive = write_zip(tmp_path / f"{number}.zip", contents)
+        folder = write_folder(tmp_path / f"{number}", contents)
+        for place in (archive, folder):
+            monkeypatch.setenv("COURSE_DATA", str(place))
+            with pytest.raises(DataError, match=rf"dog/dog\.2\.jpg.*{complaint}"):
+                datasets.load_dog_cat()
+            assert kept() == []
+
+
+def test_member_that_cannot_be_unpacked_is_named(course, tmp_path, monkeypatch):
+    archive = write_zip(tmp_path / "set.zip", course)
+    content = course["cat/cat.10.jpg"]
+    archive.write_bytes(archive.read_bytes().replace(content, b"?" * len(content)))
+    monkeypatch.setenv("COURSE_DATA", str(archive))
+    with pytest.raises(DataError, match=r"cat/cat\.10\.jpg in set\.zip is damaged"):
+        datasets.load_dog_cat()
+
+
+def test_bad_archive_leaves_a_sound_kept_copy_alone(course, tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_DATA", str(write_zip(tmp_path / "set.zip", course)))
+    datasets.load_dog_cat()
+    monkeypatch.setenv("COURSE_DATA", str(write_zip(tmp_path / "bad.zip", {**course, "cat/cat.0.jpg": b"x"})))
+    with pytest.raises(DataError, match=r"cat/cat\.0\.jpg"):
+        datasets.load_dog_cat()
+    monkeypatch.delenv("COURSE_DATA")
+    assert_is_the_set(datasets.load_dog_cat(), "kept copy")
+
+
+def test_damaged_kept_copy_is_named_and_replaced_by_a_sound_archive(course, tmp_path, monkeypatch):
+    kept_copy = write_folder(tmp_path / "home/data/dog-cat", course)
+    (kept_copy / "cat/cat.1.jpg").write_bytes(b"bit rot")
+    with pytest.raises(DataError, match=r"cat/cat\.1\.jpg.*differs.*Delete the folder"):
+        datasets.load_dog_cat()
+    monkeypatch.setenv("COURSE_DATA", str(write_zip(tmp_path / "set.zip", course)))
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    assert kept() == ["dog-cat"]
+
+
+def test_no_archive_can_write_outside_its_folder(course, tmp_path, monkeypatch):
+    archive = write_zip(tmp_path / "set.zip", course)
+    with zipfile.ZipFile(archive, "a") as opened:
+        for name in ("../evil.jpg", "../../../cat/evil.jpg", str(tmp_path / "evil.jpg"), "../cat/cat.0.jpg"):
+            opened.writestr(name, b"evil")
+    monkeypatch.setenv("COURSE_DATA", str(archive))
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    everything = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [path for path in everything if "evil" in path.name or path.read_bytes() == b"evil"]
+
+
+# --- from GitHub, or drawn --------------------------------------------------------------------------
+
+
+def test_github_comes_when_nothing_else_is_there(course, tmp_path, monkeypatch, server, capsys):
+    write_zip(tmp_path / "served/set.zip", course)
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    assert_is_the_set(datasets.load_dog_cat(), "GitHub")
+    assert_is_the_set(datasets.load_dog_cat(), "kept copy")
+    assert capsys.readouterr() == ("", "")
+
+
+def test_without_network_drawn_pets_come_under_a_banner(course, capfd, recwarn):
+    data = datasets.load_dog_cat()
+    shown = capfd.readouterr()
+    assert "DRAWN PETS: these are NOT photographs" in shown.out
+    assert shown.err == "" and not recwarn.list
+    assert data.attrs["source"] == "drawn pets"
+    assert data.label.value_counts().to_dict() == {"cat": 5, "dog": 4}
+    assert images.read(data.path[0]).shape == (256, 256, 3)
+    assert kept() == ["drawn-pets"]
+    assert datasets.check() == "9 images, 5 cat, 4 dog, drawn, not photographs"
+
+
+def test_sign_in_page_in_place_of_github_counts_as_no_network(course, tmp_path, monkeypatch, server, capsys):
+    (tmp_path / "served/set.zip").write_text("<html>Welcome to our hotel</html>")
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    assert datasets.load_dog_cat().attrs["source"] == "drawn pets"
+    assert "DRAWN PETS" in capsys.readouterr().out
+
+
+def test_wrong_files_from_github_are_an_error_not_drawn_pets(course, tmp_path, monkeypatch, server):
+    write_zip(tmp_path / "served/set.zip", {**course, "cat/cat.0.jpg": b"x"})
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    with pytest.raises(DataError, match=r"cat/cat\.0\.jpg"):
+        datasets.load_dog_cat()
+    assert kept() == []
+
+
+def test_full_disk_is_not_taken_for_a_missing_network(course, tmp_path, monkeypatch, server):
+    write_zip(tmp_path / "served/set.zip", course)
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        datasets.load_dog_cat()
+    assert kept() == []
+
+
+def test_kept_drawings_are_used_again_unless_they_are_stale_or_incomplete(course, tmp_path, monkeypatch):
+    data = datasets.load_dog_cat()
+    first, last = Path(data.path.iloc[0]), Path(data.path.iloc[-1])
+    written = last.stat().st_mtime_ns
+    datasets.load_dog_cat()
+    assert last.stat().st_mtime_ns == written
+    for spoil in (last.unlink, lambda: first.write_bytes(b"drawn by an older version")):
+        spoil()
+        datasets.load_dog_cat()
+        assert all(images.read(path) is not None for path in data.path)
+        assert kept() == ["drawn-pets"]
+
+
+# --- draw_pets --------------------------------------------------------------------------------------
+
+
+def test_drawn_pets_are_reproducible_and_named_like_the_photos(tmp_path):
+    once, again = (datasets.draw_pets(23, 5, tmp_path / name, size=32) for name in ("a", "b"))
+    other = datasets.draw_pets(23, 6, tmp_path / "c", size=32)
+    assert once.label.value_counts().to_dict() == {"cat": 12, "dog": 11}
+    assert [Path(path).name for path in once.path[:3]] == ["cat.0.jpg", "cat.1.jpg", "cat.2.jpg"]
+    assert Path(once.path[11]).name == "cat.11.jpg"
+    pictures = [images.read_many(data.path, 32) for data in (once, again, other)]
+    assert np.array_equal(pictures[0], pictures[1])
+    assert not any(np.array_equal(a, b) for a, b in zip(pictures[0], pictures[2], strict=True))
+    assert len({picture.tobytes() for picture in pictures[0]}) == 23
+
+
+def test_a_larger_drawn_set_only_adds(tmp_path):
+    small, large = datasets.draw_pets(4, 0, tmp_path / "s", 32), datasets.draw_pets(8, 0, tmp_path / "l", 32)
+    names = [Path(path).name for path in large.path]
+    for path in map(Path, small.path):
+        assert path.read_bytes() == Path(large.path[names.index(path.name)]).read_bytes()
+
+
+def test_drawn_pets_go_to_the_data_folder_by_default(tmp_path, monkeypatch):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    assert datasets.draw_pets(2, 7, size=16).path[0] == str(tmp_path / "data/drawn-pets-2-7/cat/cat.0.jpg")
+
+
+@pytest.mark.parametrize(("n", "copies"), [(1, 0), (0, 0), (4, 3), (4, -1)])
+def test_drawn_set_that_makes_no_sense_is_refused(tmp_path, n, copies):
+    with pytest.raises(DataError, match=f"{n} pets"):
+        datasets.draw_pets(n, 0, tmp_path / "set", near_duplicates=copies)
+    assert not (tmp_path / "set").exists()
+
+
+# --- load_folder ------------------------------------------------------------------------------------
+
+
+def save_picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes())
+
+
+def test_any_folder_of_class_folders(tmp_path):
+    images_in = ["Žluna/b10.PNG", "Žluna/b9.jpeg", "robin/spring/a.webp", "robin/a.jpg"]
+    left_out = ["robin/notes.txt", ".cache/x.jpg", "robin/._a.jpg", "__MACOSX/y.jpg", "loose.jpg"]
+    for name in images_in + left_out:
+        save_picture(tmp_path / name)
+    data = datasets.load_folder(tmp_path)
+    assert data.label.tolist() == ["robin", "robin", "Žluna", "Žluna"]
+    names = [Path(path).relative_to(tmp_path).as_posix() for path in data.path]
+    assert names == ["robin/a.jpg", "robin/spring/a.webp", "Žluna/b9.jpeg", "Žluna/b10.PNG"]
+    assert data.index.tolist() == [0, 1, 2, 3]
+    assert data.attrs["source"] == "folder"
+
+
+def test_a_parent_folder_named_after_a_class_changes_nothing(tmp_path):
+    save_picture(tmp_path / "my dogs/cat/1.png")
+    save_picture(tmp_path / "my dogs/dog/1.png")
+    assert datasets.load_folder(tmp_path / "my dogs").label.tolist() == ["cat", "dog"]
+
+
+def test_relative_folder_gives_absolute_paths(tmp_path, monkeypatch):
+    save_picture(tmp_path / "set/a/1.png")
+    save_picture(tmp_path / "set/b/1.png")
+    monkeypatch.chdir(tmp_path)
+    assert datasets.load_folder("set").path[0] == str(tmp_path / "set/a/1.png")
+
+
+@pytest.mark.parametrize(
+    ("files", "complaint"),
+    [
+        ([], "holds 0 images and no class folders"),
+        (["1.png", "2.jpg"], "holds 2 images and no class folders"),
+        (["cat/1.png"], "holds one class only, 'cat'"),
+        (["cat/1.png", "dog/1.heic"], r"class folder .*dog holds no image.*\.jpg"),
+    ],
+)
+def test_folder_that_is_no_data_set_is_refused(tmp_path, files, complaint):
+    for name in files:
+        save_picture(tmp_path / name)
+    with pytest.raises(DataError, match=complaint):
+        datasets.load_folder(tmp_path)
+
+
+def test_missing_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
+        datasets.load_folder(tmp_path / "nowhere")

@@ -1,0 +1,212 @@
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import datasets, images, splits
+
+
+def table(**counts):
+    """A table of images that need not exist: `table(cat=3, dog=2)`."""
+    rows = [(f"{label}.{i}.jpg", label) for label, count in counts.items() for i in range(count)]
+    return pd.DataFrame(rows, columns=["path", "label"])
+
+
+def alone(data):
+    """Groups in which each image stands alone."""
+    return range(len(data))
+
+
+# --- groups -----------------------------------------------------------------------------------------
+
+
+def test_near_duplicates_form_groups(tmp_path):
+    data = datasets.draw_pets(40, 0, tmp_path, near_duplicates=4)
+    groups = splits.near_duplicate_groups(data)
+    assert sorted(Counter(groups.tolist()).values()) == [1] * 32 + [2] * 4
+
+
+def test_groups_join_through_a_common_member(monkeypatch):
+    data = table(cat=5)
+    pairs = pd.DataFrame(
+        {"path_a": ["cat.0.jpg", "cat.3.jpg"], "path_b": ["cat.3.jpg", "cat.4.jpg"], "distance": 0.01}
+    )
+    monkeypatch.setattr(splits.survey, "find_near_duplicates", lambda *arguments: pairs)
+    groups = splits.near_duplicate_groups(data)
+    assert groups[0] == groups[3] == groups[4]
+    assert len(set(groups)) == 3
+
+
+# --- split ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "fractions", [(0.8, 0.1, 0.1), (0.75, 0.25), (0.5, 0.3, 0.15, 0.05), (1 / 3, 1 / 3, 1 / 3)]
+)
+@pytest.mark.parametrize("counts", [{"cat": 700, "dog": 699}, {"cat": 400, "dog": 53, "robin": 31}])
+def test_every_part_holds_its_share_of_every_class(fractions, counts):
+    data = table(**counts)
+    parts = splits.split(data, fractions, seed=3, groups=alone(data))
+    assert sorted(index for part in parts for index in part.index) == data.index.tolist()
+    for part, fraction in zip(parts, fractions, strict=True):
+        for label, count in counts.items():
+            assert abs((part.label == label).sum() - fraction * count) < 1
+        assert part.index.is_monotonic_increasing
+
+
+def test_seed_decides():
+    data = table(cat=50, dog=50)
+    first, again, other = (splits.split(data, seed=seed, groups=alone(data)) for seed in (0, 0, 1))
+    assert all(a.equals(b) for a, b in zip(first, again, strict=True))
+    assert not first[2].equals(other[2])
+
+
+def test_every_image_gets_its_turn_in_the_test_part():
+    data = table(cat=20, dog=20)
+    times = Counter(
+        i for seed in range(400) for i in splits.split(data, seed=seed, groups=alone(data))[2].index
+    )
+    # 400 splits, a tenth of the images each: 40 times, give or take chance.
+    assert len(times) == 40 and min(times.values()) > 15 and max(times.values()) < 70
+
+
+def test_groups_stay_together_and_classes_stay_balanced():
+    rng = np.random.default_rng(0)
+    data = table(cat=300, dog=200)
+    groups = rng.integers(0, 200, len(data))  # groups of 2 or 3 on average, many of both classes
+    for seed in range(5):
+        parts = splits.split(data, seed=seed, groups=groups)
+        members = [set(groups[part.index]) for part in parts]
+        assert not members[0] & members[1] and not members[0] & members[2] and not members[1] & members[2]
+        for part, fraction in zip(parts, (0.8, 0.1, 0.1), strict=True):
+            assert abs(len(part) - fraction * 500) <= 8
+            assert abs((part.label == "cat").mean() - 0.6) < 0.06
+
+
+def test_pairs_and_single_images_give_exact_parts():
+    data = table(cat=100, dog=100)
+    groups = np.arange(200)
+    groups[[1, 101]] = groups[[0, 100]]
+    for seed in range(10):
+        parts = splits.split(data, seed=seed, groups=groups)
+        assert [part.label.value_counts()["cat"] for part in parts] == [80, 10, 10]
+        assert [len(part) for part in parts] == [160, 20, 20]
+        assert all((0 in part.index) == (1 in part.index) for part in parts)
+
+
+def test_groups_may_carry_any_names():
+    data = table(cat=20, dog=20)
+    groups = [f"owner {i // 2}" for i in range(40)]
+    train, *_ = splits.split(data, groups=groups)
+    assert all((i in train.index) == (i + 1 in train.index) for i in range(0, 40, 2))
+
+
+def test_near_duplicates_are_found_and_kept_together(tmp_path):
+    data = datasets.draw_pets(60, 0, tmp_path, near_duplicates=20)
+    groups = splits.near_duplicate_groups(data)
+    for seed in range(5):
+        parts = splits.split(data, (0.6, 0.4), seed=seed)
+        assert not set(groups[parts[0].index]) & set(groups[parts[1].index])
+        assert [len(part) for part in parts] == [36, 24]
+
+
+def test_index_and_source_are_kept():
+    data = table(cat=10, dog=10).set_index(pd.Index(range(100, 120)))
+    data.attrs["source"] = "here"
+    train, _, test = splits.split(data, groups=alone(data))
+    assert set(train.index) < set(data.index)
+    assert test.attrs["source"] == "here"
+
+
+@pytest.mark.parametrize("fractions", [(0.8, 0.1), (0.8, 0.3), (1.0,), (1.2, -0.2), (0.5, 0.5, 0.0), ()])
+def test_fractions_that_do_not_fit_are_refused(fractions):
+    data = table(cat=10, dog=10)
+    with pytest.raises(ValueError, match="sum is 1"):
+        splits.split(data, fractions, groups=alone(data))
+
+
+def test_class_too_small_for_every_part_is_named():
+    data = table(cat=100, robin=3)
+    with pytest.raises(ValueError, match="'robin' has 3 images"):
+        splits.split(data, groups=alone(data))
+
+
+def test_unreadable_image_is_refused_by_name(tmp_path):
+    data = datasets.draw_pets(30, 0, tmp_path, size=32)
+    (tmp_path / "cat/cat.3.jpg").write_text("no picture")
+    with pytest.raises(images.UnreadableImage, match=r"cat\.3\.jpg"):
+        splits.split(data)
+
+
+def test_split_of_the_photos(photos):
+    parts = splits.split(photos, seed=0)
+    assert [len(part) for part in parts] == [1119, 140, 140]
+    assert [part.label.value_counts()["cat"] for part in parts] == [560, 70, 70]
+    pair = photos.index[photos.path.str.endswith(("dog.74.jpg", "dog.180.jpg"))]
+    assert any(set(pair) <= set(part.index) for part in parts)
+
+
+# --- folds ------------------------------------------------------------------------------------------
+
+
+def test_folds_hold_out_every_image_once():
+    data = table(cat=70, dog=69)
+    pairs = splits.folds(data, 5, seed=1, groups=alone(data))
+    assert len(pairs) == 5
+    assert sorted(i for _, held_out in pairs for i in held_out.index) == data.index.tolist()
+    for train, held_out in pairs:
+        assert not set(train.index) & set(held_out.index)
+        assert len(train) + len(held_out) == 139
+        assert (held_out.label == "cat").sum() == 14
+
+
+def test_folds_keep_groups_together_and_follow_the_seed():
+    data = table(cat=40, dog=40)
+    groups = np.arange(80) // 2
+    for train, held_out in splits.folds(data, 4, seed=0, groups=groups):
+        assert not set(groups[train.index]) & set(groups[held_out.index])
+    first, again, other = (splits.folds(data, 4, seed, groups)[0][1].index.tolist() for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_folds_find_near_duplicates(tmp_path):
+    data = datasets.draw_pets(40, 0, tmp_path, near_duplicates=10)
+    groups = splits.near_duplicate_groups(data)
+    for train, held_out in splits.folds(data, 4):
+        assert not set(groups[train.index]) & set(groups[held_out.index])
+
+
+@pytest.mark.parametrize("n_folds", [1, 0, 9])
+def test_folds_that_cannot_be_made_are_refused(n_folds):
+    data = table(cat=20, dog=8)
+    with pytest.raises(ValueError, match=f"{n_folds} folds"):
+        splits.folds(data, n_folds, groups=alone(data))
+
+
+# --- imbalance --------------------------------------------------------------------------------------
+
+
+def test_class_weights_make_classes_weigh_the_same():
+    assert splits.class_weights(["cat"] * 3 + ["dog"]) == {"cat": pytest.approx(2 / 3), "dog": 2.0}
+    weights = splits.class_weights(np.array([0, 0, 0, 1]))
+    assert weights == {0: pytest.approx(2 / 3), 1: 2.0}
+    assert [type(key) for key in weights] == [int, int]
+
+
+def test_oversampling_keeps_every_image_and_adds_copies():
+    data = table(cat=30, dog=7, robin=1)
+    more = splits.oversample(data, seed=0)
+    assert more.label.value_counts().to_dict() == {"cat": 30, "dog": 30, "robin": 30}
+    assert set(more.path) == set(data.path)
+    assert more.equals(splits.oversample(data, seed=0))
+    assert not more.equals(splits.oversample(data, seed=1))
+
+
+def test_undersampling_takes_each_image_at_most_once():
+    data = table(cat=30, dog=7)
+    fewer = splits.undersample(data, seed=0)
+    assert fewer.label.value_counts().to_dict() == {"cat": 7, "dog": 7}
+    assert fewer.path.is_unique and set(fewer.path) < set(data.path)
+    assert fewer.equals(splits.undersample(data, seed=0))
+    assert not fewer.equals(splits.undersample(data, seed=1))
