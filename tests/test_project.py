@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from helpers import __main__ as commands
 from helpers import lessons
 from helpers.runtime import COURSE_FOLDER
 
@@ -153,8 +154,8 @@ def test_an_upward_import_is_found(source):
 
 def test_the_data_rooms_come_quickly_and_without_tensorflow():
     code = (
-        "import sys, time; start = time.perf_counter(); from helpers import datasets, survey, splits;"
-        "print(time.perf_counter() - start, *sorted({'tensorflow', 'keras'} & set(sys.modules)))"
+        "import sys, time; start = time.process_time(); from helpers import datasets, survey, splits;"
+        "print(time.process_time() - start, *sorted({'tensorflow', 'keras'} & set(sys.modules)))"
     )
     command = [sys.executable, "-c", code]
     runs = [
@@ -162,23 +163,24 @@ def test_the_data_rooms_come_quickly_and_without_tensorflow():
         for _ in range(3)
     ]
     assert runs[0][1:] == []
-    assert min(float(seconds) for seconds, *_ in runs) < 1.5  # the best of three: the machine may be busy
+    # processor time, and the best of three: the machine may be busy with other things
+    assert min(float(seconds) for seconds, *_ in runs) < 1.5
 
 
 # --- what the README says ---------------------------------------------------------------------------------
 
 
-def test_the_commands_in_the_readme_exist():
+def test_the_commands_in_the_readme_exist(capsys):
     readme, makefile = text_of("README.md"), text_of("Makefile")
     targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     assert targets == set(re.search(r"\.PHONY: (.+)", makefile)[1].split())
     named = set(re.findall(r"\bmake ([a-z]+)", " ".join(re.findall(r"`[^`]+`|```.*?```", readme, re.DOTALL))))
     assert named and named <= targets
-    commands = subprocess.run(
-        [sys.executable, "-m", "helpers", "--help"], cwd=COURSE_FOLDER, capture_output=True, text=True
-    ).stdout
+    with pytest.raises(SystemExit):
+        commands.main(["--help"])
+    listed = capsys.readouterr().out
     for command in re.findall(r"python -m helpers ([a-z]+)", readme):
-        assert re.search(rf"^ +{command}\b", commands, re.MULTILINE), command
+        assert re.search(rf"^ +{command}\b", listed, re.MULTILINE), command
 
 
 def test_the_links_in_the_readme_lead_somewhere_and_to_every_lesson():
