@@ -201,8 +201,7 @@ class ImageBatches(keras.utils.PyDataset):
         """Return batch number `index` of the current epoch.
 
         Returns:
-            Pictures, float32 `(b, image_size, image_size, 3)`, RGB, 0-255. Labels, float32: `(b,)` of 0 and 1
-            for two classes, one-hot `(b, n_classes)` for any other number.
+            Pictures, float32 `(b, image_size, image_size, 3)`, RGB, 0-255, and their rows of `targets`.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"There is no batch {index}. Ask for 0 to {len(self) - 1}.")
@@ -215,10 +214,14 @@ class ImageBatches(keras.utils.PyDataset):
 
         with ThreadPoolExecutor(images.THREADS) as pool:
             list(pool.map(put, range(len(rows))))
-        numbers = self.labels[rows]
+        return pictures, self.targets[rows]
+
+    @property
+    def targets(self) -> np.ndarray:
+        """What the model shall say of each row of `data`, float32: `(n,)` of 0 and 1, or one-hot `(n, n_classes)`."""
         if len(self.classes) == 2:
-            return pictures, numbers.astype(np.float32)
-        return pictures, np.eye(len(self.classes), dtype=np.float32)[numbers]
+            return self.labels.astype(np.float32)
+        return np.eye(len(self.classes), dtype=np.float32)[self.labels]
 
     def order(self) -> np.ndarray:
         """Return the rows of `data` in the order in which the current epoch shows them."""

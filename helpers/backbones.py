@@ -70,7 +70,9 @@ def load(
         raise ValueError(f"'{name}' comes in one width, not in {alpha}. Leave alpha at 1.")
 
     pictures = keras.Input((image_size, image_size, 3), name="pictures")
-    scaled = layers.Rescaling(**PREPROCESSING[name], name="preprocessing")(pictures) if preprocess else pictures
+    scaled = (
+        layers.Rescaling(**PREPROCESSING[name], name="preprocessing")(pictures) if preprocess else pictures
+    )
     if name == "efficientnet_lite0":
         return _efficientnet_lite0(pictures, scaled, weights)
     network = _from_keras(name, scaled, image_size, weights, alpha)
@@ -103,7 +105,9 @@ def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: 
     except Exception as error:
         if weights is None or "fetch failure" not in str(error):
             raise
-        folder = Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras") / "models"
+        folder = (
+            Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras") / "models"
+        )
         address = str(error).split("fetch failure on ")[-1].split(":  ")[0].split(": ")[0]
         raise FileNotFoundError(
             f"The ImageNet weights '{address.rsplit('/', 1)[-1]}' of {name} are not in '{folder}', "
@@ -165,7 +169,9 @@ def _inverted_residual(x, name: str, kernel_size: int, stride: int, expansion: i
         x = layers.Conv2D(x.shape[-1] * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
         x = _batch_normalisation(f"{name}_expand_bn")(x)
         x = layers.ReLU(6, name=f"{name}_expand_activation")(x)
-    x = layers.DepthwiseConv2D(kernel_size, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv")(x)
+    x = layers.DepthwiseConv2D(
+        kernel_size, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
+    )(x)
     x = _batch_normalisation(f"{name}_depthwise_bn")(x)
     x = layers.ReLU(6, name=f"{name}_depthwise_activation")(x)
     x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
@@ -195,7 +201,11 @@ def lite0_file() -> Path:
 
 def _fill_lite0(base: keras.Model, state: dict[str, np.ndarray]) -> None:
     """Copy a PyTorch state dict into the Keras layers, each kernel turned to Keras's axis order."""
-    blocks = [f"block{stage}{letter}" for stage, row in enumerate(LITE0_STAGES, 1) for letter in string.ascii_lowercase[: row[0]]]
+    blocks = [
+        f"block{stage}{letter}"
+        for stage, row in enumerate(LITE0_STAGES, 1)
+        for letter in string.ascii_lowercase[: row[0]]
+    ]
     # Keras's name of a layer -> PyTorch's, for the stem, the sixteen blocks and the top.
     names = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1"}
     for number, block in enumerate(blocks):

@@ -8,6 +8,7 @@ turns the training of a head from minutes into a second (the term is from Keras'
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,20 +54,30 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
 
 
 def pooled_outputs(base: keras.Model, paths: list[str]) -> np.ndarray:
-    """Run `base` over picture files and average each feature map over its places.
+    """Run `base` over picture files and average each feature map over its places: `(n, channels)`."""
+    places = keras.layers.GlobalAveragePooling2D()(base.output)
+    return outputs_of(keras.Model(base.input, places, name=base.name), paths)
+
+
+def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
+    """Run a network over picture files, in inference mode.
+
+    Args:
+        network: takes float32 `(n, size, size, 3)`, RGB, 0-255.
+        paths: n files.
 
     Returns:
-        float32 array `(n, channels)`.
+        float32 array `(n, …)`, what the network says of each picture.
     """
 
     # `Model.predict` gives the same numbers at about half the pace: it builds a data set, callbacks
     # and a progress bar around every call.
     @tf.function(reduce_retracing=True)
     def forward(pictures: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_mean(base(pictures, training=False), axis=(1, 2))
+        return network(pictures, training=False)
 
-    outputs = [forward(tf.cast(batch, tf.float32)).numpy() for batch in _batches(paths, base.input_shape[1], base.name)]
-    return np.concatenate(outputs)
+    batches = _batches(paths, network.input_shape[1], network.name)
+    return np.concatenate([forward(tf.cast(batch, tf.float32)).numpy() for batch in batches])
 
 
 def _batches(paths: list[str], image_size: int, description: str) -> Iterator[np.ndarray]:
@@ -76,7 +87,9 @@ def _batches(paths: list[str], image_size: int, description: str) -> Iterator[np
         pending = reader.submit(images.read_many, paths[:BATCH_SIZE], image_size)
         for start in runtime.progress(starts, f"features of {description}"):
             batch = pending.result()
-            pending = reader.submit(images.read_many, paths[start + BATCH_SIZE : start + 2 * BATCH_SIZE], image_size)
+            pending = reader.submit(
+                images.read_many, paths[start + BATCH_SIZE : start + 2 * BATCH_SIZE], image_size
+            )
             yield batch
 
 
@@ -105,7 +118,7 @@ def _read_rows(store: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(store) as kept:
             return dict(zip(kept["keys"].tolist(), kept["rows"]))
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}  # cut short by a full disk or a lost connection: computed anew
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,6 +19,9 @@ from tqdm.keras import TqdmCallback
 
 from . import runtime
 from .augment import ImageBatches
+from .features import outputs_of
+
+ACTIVATIONS_BYTES = 2 * 2**30  # more than this is not kept in memory
 
 
 def build_classifier(
@@ -26,7 +30,6 @@ def build_classifier(
     dropout: float = 0.2,
     l2: float = 1e-4,
     pooling: str = "average",
-    batch_norm_training: bool = False,
     seed: int = 0,
 ) -> keras.Model:
     """Put a new head on a base network: pooling, dropout, one dense layer.
@@ -39,8 +42,6 @@ def build_classifier(
         l2: λ of the penalty λ‖W‖² on the dense layer's weights (the tutorial's section 4.2); 0 for none.
         pooling: "average" over all places of the feature map, or "flatten" as in the tutorial,
             which gives every place weights of its own.
-        batch_norm_training: True lets the base's batch normalisation use each batch's own statistics
-            and update its running ones when it is unfrozen. Only for showing what that costs.
         seed: of the head's first weights and of dropout.
 
     Returns:
@@ -51,7 +52,9 @@ def build_classifier(
         ValueError: fewer than two classes, a share outside its range, an unknown pooling.
     """
     if len(set(classes)) < 2 or len(set(classes)) != len(classes):
-        raise ValueError(f"The classes {tuple(classes)} are not two or more different names. Name each class once.")
+        raise ValueError(
+            f"The classes {tuple(classes)} are not two or more different names. Name each class once."
+        )
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout={dropout} is not a share. Use a number from 0 to below 1, such as 0.2.")
     if l2 < 0:
@@ -60,11 +63,11 @@ def build_classifier(
         raise ValueError(f"pooling={pooling!r} is not known. Use 'average' or 'flatten'.")
 
     pictures = keras.Input(base.input_shape[1:], name="pictures")
-    # training=False keeps batch normalisation on the statistics it learnt from ImageNet, also
-    # after the base is unfrozen.
-    x = base(pictures) if batch_norm_training else base(pictures, training=False)
-    pool = layers.GlobalAveragePooling2D(name="pool") if pooling == "average" else layers.Flatten(name="flatten")
-    x = pool(x)
+    x = base(pictures)
+    if pooling == "average":
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+    else:
+        x = layers.Flatten(name="flatten")(x)
     for layer in _head_layers(len(classes), dropout, l2, seed):
         x = layer(x)
     return keras.Model(pictures, x, name="classifier_on_" + base.name)
@@ -101,8 +104,19 @@ def freeze(base: keras.Model) -> None:
     base.trainable = False
 
 
-def unfreeze(base: keras.Model, from_layer: str | None = None) -> None:
+def unfreeze(base: keras.Model, from_layer: str | None = None, batch_norm_training: bool = False) -> None:
     """Mark the base as trainable: all of it, or from the layer `from_layer` on. Compile again after it.
+
+    Batch normalisation stays frozen, and with that in inference mode: it goes on using the
+    statistics that it learnt from ImageNet. Keras's guide to transfer learning gets there by
+    calling `base(pictures, training=False)`; in Keras 3, `fit` overrules that argument
+    (github.com/keras-team/keras/issues/20285), so that only the layer's flag holds.
+
+    Args:
+        base: a base network.
+        from_layer: name of the first layer to train; None trains all.
+        batch_norm_training: True lets batch normalisation use each batch's own statistics and
+            update its running ones. Only for showing what that costs.
 
     Raises:
         ValueError: the base has no layer of that name.
@@ -110,12 +124,14 @@ def unfreeze(base: keras.Model, from_layer: str | None = None) -> None:
     names = [layer.name for layer in base.layers]
     if from_layer is not None and from_layer not in names:
         raise ValueError(
-            f"'{base.name}' has no layer '{from_layer}'. "
-            f"Print `[layer.name for layer in base.layers]` and choose one; the last are {', '.join(names[-3:])}."
+            f"'{base.name}' has no layer '{from_layer}'; its last are {', '.join(names[-3:])}. "
+            "Print `[layer.name for layer in base.layers]` and choose one."
         )
+    first = names.index(from_layer) if from_layer else 0
     base.trainable = True
-    for layer in base.layers[: names.index(from_layer) if from_layer else 0]:
-        layer.trainable = False
+    for number, layer in enumerate(base.layers):
+        normalises = isinstance(layer, layers.BatchNormalization)
+        layer.trainable = number >= first and (batch_norm_training or not normalises)
 
 
 def count_weights(model: keras.Model) -> pd.Series:
@@ -125,7 +141,8 @@ def count_weights(model: keras.Model) -> pd.Series:
         return sum(int(np.prod(weight.shape)) for weight in weights)
 
     return pd.Series(
-        {"trainable": numbers(model.trainable_weights), "frozen": numbers(model.non_trainable_weights)}, name=model.name
+        {"trainable": numbers(model.trainable_weights), "frozen": numbers(model.non_trainable_weights)},
+        name=model.name,
     )
 
 
@@ -135,7 +152,11 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
-        metrics=[keras.metrics.BinaryAccuracy(name="accuracy") if two_classes else keras.metrics.CategoricalAccuracy(name="accuracy")],
+        metrics=[
+            keras.metrics.BinaryAccuracy(name="accuracy")
+            if two_classes
+            else keras.metrics.CategoricalAccuracy(name="accuracy")
+        ],
     )
 
 
@@ -170,6 +191,7 @@ def warm_up(
         epochs=epochs,
         class_weight=class_weight,
         callbacks=[_EpochOrder(train_batches), *_progress_bar(), *extra],
+        shuffle=False,  # Keras would mix the batches by an unseeded generator; they bring their own order
         verbose=0,
     )
 
@@ -221,8 +243,12 @@ def fine_tune(
     from_layer: str | None = None,
     patience: int = 3,
     keep: Path | str | None = None,
+    batch_norm_training: bool = False,
 ) -> keras.callbacks.History:
     """Unfreeze the base, or its layers from `from_layer` on, and go on training (section 5).
+
+    Where `from_layer` leaves lower layers frozen and no augmenter changes the pictures, those layers
+    are run once and not in every epoch: the same training, in a fraction of the time.
 
     Training stops early when the validation loss has not improved for `patience` epochs; the model is
     left with the weights of its best epoch. With `keep`, every finished epoch is kept there: run the
@@ -237,6 +263,7 @@ def fine_tune(
         from_layer: name of the base's first layer to train; None trains all.
         patience: epochs without improvement after which training stops.
         keep: folder for checkpoints. A training with other settings or pictures does not see them.
+        batch_norm_training: as in `unfreeze`.
 
     Returns:
         Keras's `History`, over all epochs, also those before an interruption.
@@ -244,41 +271,124 @@ def fine_tune(
     Raises:
         ValueError: the base has no layer `from_layer`.
     """
-    unfreeze(base_of(model), from_layer)
-    compile_classifier(model, learning_rate)
+    unfreeze(base_of(model), from_layer, batch_norm_training)
+    settings = _Settings(epochs, learning_rate, patience)
+    trained, train, val = _trained_part(model, train_batches, val_batches, from_layer)
     if keep is None:
         with TemporaryDirectory() as folder:
-            return _fit_resumably(model, train_batches, val_batches, epochs, patience, Path(folder))
-    folder = Path(keep) / _recipe_key(model, train_batches, learning_rate, patience)
+            return _fit_resumably(trained, train, val, settings, Path(folder))
+    folder = Path(keep) / _recipe_key(model, train_batches, settings)
     folder.mkdir(parents=True, exist_ok=True)
-    return _fit_resumably(model, train_batches, val_batches, epochs, patience, folder)
+    return _fit_resumably(trained, train, val, settings, folder)
 
 
-def _recipe_key(model: keras.Model, batches: ImageBatches, learning_rate: float, patience: int) -> str:
+class _Settings(NamedTuple):
+    epochs: int
+    learning_rate: float
+    patience: int
+
+
+def _recipe_key(model: keras.Model, batches: ImageBatches, settings: _Settings) -> str:
     """Return eight hexadecimal digits that differ between trainings that must not be mixed."""
+    base = base_of(model)
     recipe = {
-        "trained": [[layer.name, weight.name, weight.shape] for layer in base_of(model).layers for weight in layer.trainable_weights],
+        "trained": [
+            [layer.name, weight.shape] for layer in base.layers for weight in layer.trainable_weights
+        ],
         "head": [[layer.name, layer.count_params()] for layer in model.layers],
         "pictures": [Path(path).name for path in batches.data["path"]],
         "size": [batches.image_size, batches.batch_size],
         "augmenter": repr(batches.augmenter),
-        "settings": [learning_rate, patience, batches.seed],
+        "settings": [settings.learning_rate, settings.patience, batches.seed],  # more epochs go on
     }
     return hashlib.sha256(json.dumps(recipe, default=str).encode()).hexdigest()[:8]
 
 
+def _trained_part(
+    model: keras.Model, train_batches: ImageBatches, val_batches: ImageBatches, from_layer: str | None
+) -> tuple[keras.Model, keras.utils.PyDataset, keras.utils.PyDataset]:
+    """Return what has to run in every epoch, and its batches.
+
+    Layers before `from_layer` are fixed: what they make of a picture that does not change is the
+    same in every epoch, so it is computed once. Augmented pictures do change, and so the whole
+    model has to run; likewise where the activations would not fit in memory.
+    """
+    base = base_of(model)
+    if from_layer is None or train_batches.augmenter or val_batches.augmenter:
+        return model, train_batches, val_batches
+    lower, upper = split_base(base, from_layer)
+    numbers = np.prod(lower.output_shape[1:]) * (len(train_batches.data) + len(val_batches.data))
+    if 4 * numbers > ACTIVATIONS_BYTES:
+        return model, train_batches, val_batches
+    activations = keras.Input(lower.output_shape[1:], name="activations")
+    x = upper(activations)
+    for layer in model.layers[model.layers.index(base) + 1 :]:
+        x = layer(x)
+    part = keras.Model(activations, x, name=f"{model.name}_from_{from_layer}")
+    return part, ActivationBatches(lower, train_batches), ActivationBatches(lower, val_batches)
+
+
+def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a base network in two: pictures to activations, and activations to the feature map.
+
+    Both parts share their layers with `base`: training the upper one trains the base.
+
+    Raises:
+        ValueError: the base cannot be cut before `from_layer`, since a layer after it takes an
+            input from before it (a residual connection).
+    """
+    cut = base.get_layer(from_layer).input
+    lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
+    try:
+        upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
+    except ValueError as error:
+        raise ValueError(
+            f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
+            "Choose the first layer of a block."
+        ) from error
+    return lower, upper
+
+
+class ActivationBatches(keras.utils.PyDataset):
+    """The batches of an `ImageBatches`, with each picture replaced by what the frozen layers make of it.
+
+    Args:
+        lower: the frozen part of a base network, of `split_base`.
+        batches: pictures that no augmenter changes.
+    """
+
+    def __init__(self, lower: keras.Model, batches: ImageBatches):
+        super().__init__()
+        self.batches = batches
+        self.activations = outputs_of(lower, batches.data["path"].tolist())
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index`: activations `(b, height, width, channels)`, and labels as in `ImageBatches`."""
+        size = self.batches.batch_size
+        rows = self.batches.order()[index * size : (index + 1) * size]
+        return self.activations[rows], self.batches.targets[rows]
+
+
 def _fit_resumably(
-    model: keras.Model, train_batches: ImageBatches, val_batches: ImageBatches, epochs: int, patience: int, folder: Path
+    model: keras.Model,
+    train: keras.utils.PyDataset,
+    val: keras.utils.PyDataset,
+    settings: _Settings,
+    folder: Path,
 ) -> keras.callbacks.History:
+    compile_classifier(model, settings.learning_rate)
     best, log, backup = folder / "best.weights.h5", folder / "epochs.csv", folder / "backup"
     past = _finished_epochs(log, backup)
-    if len(past) < epochs and _epochs_since_best(past) < patience:
+    if len(past) < settings.epochs and _epochs_since_best(past) < settings.patience:
         model.fit(
-            train_batches,
-            validation_data=val_batches,
-            epochs=epochs,
+            train,
+            validation_data=val,
+            epochs=settings.epochs,
             callbacks=[
-                _EpochOrder(train_batches),
+                _EpochOrder(getattr(train, "batches", train)),
                 keras.callbacks.ModelCheckpoint(
                     str(best),
                     monitor="val_loss",
@@ -289,12 +399,13 @@ def _fit_resumably(
                 keras.callbacks.CSVLogger(str(log), append=True),
                 # Last of the three: an epoch counts as finished when all of it is on disk.
                 keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
-                _EarlyStopping(past, monitor="val_loss", patience=patience),
+                _EarlyStopping(past, monitor="val_loss", patience=settings.patience),
                 *_progress_bar(),
             ],
+            shuffle=False,
             verbose=0,
         )
-        model._initial_epoch = None  # Keras leaves the resumed epoch here, and the next fit would start at it
+        model._initial_epoch = None  # Keras leaves the resumed epoch here; the next fit would start at it
     model.optimizer.build(model.trainable_variables)
     model.load_weights(best)
     return _history(model, _finished_epochs(log, backup))
@@ -362,10 +473,12 @@ def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
     """
     path = Path(path)
     if path.suffix != ".keras":
-        raise ValueError(f"'{path.name}' does not end in '.keras', Keras's own format. Name it '{path.stem}.keras'.")
+        raise ValueError(f"'{path.name}' does not end in '.keras'. Name it '{path.stem}.keras'.")
     path.parent.mkdir(parents=True, exist_ok=True)
     model.save(path)
-    path.with_suffix(".json").write_text(json.dumps({"classes": list(classes)}, ensure_ascii=False), encoding="utf-8")
+    path.with_suffix(".json").write_text(
+        json.dumps({"classes": list(classes)}, ensure_ascii=False), encoding="utf-8"
+    )
 
 
 def load(path: Path | str) -> tuple[keras.Model, list[str]]:
@@ -377,6 +490,8 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
     path = Path(path)
     for file in (path, path.with_suffix(".json")):
         if not file.is_file():
-            raise FileNotFoundError(f"There is no file '{file.name}' in '{file.parent}'. Save the model there first.")
+            raise FileNotFoundError(
+                f"There is no file '{file.name}' in '{file.parent}'. Save the model there first."
+            )
     names = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["classes"]
     return keras.saving.load_model(path), names

@@ -1,0 +1,173 @@
+"""Base networks: their parameters, their preprocessing, their weights."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from helpers import backbones, checkpoints, images
+
+MOBILENET_FILE = "mobilenet_2_5_224_tf_no_top.h5"
+
+
+def keras_models_folder() -> Path:
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    return backbones.load("efficientnet_lite0", image_size=64)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "name, alpha, parameters, channels",
+    [
+        ("efficientnet_lite0", 1.0, 3_413_024, 1280),
+        ("mobilenet", 1.0, 3_228_864, 1024),
+        ("mobilenet", 0.25, 218_544, 256),
+        ("mobilenet_v2", 1.0, 2_257_984, 1280),
+        ("vgg16", 1.0, 14_714_688, 512),
+    ],
+)
+def test_architectures(name, alpha, parameters, channels):
+    base = backbones.load(name, image_size=224, weights=None, alpha=alpha)
+    assert base.name == name
+    assert base.count_params() == parameters
+    assert base.input_shape == (None, 224, 224, 3)
+    assert base.output_shape == (None, 7, 7, channels)
+
+
+def test_vgg16_is_blocks_of_convolutions_and_pooling():
+    base = backbones.load("vgg16", weights=None)
+    kinds = [type(layer).__name__ for layer in base.layers]
+    pattern = "".join({"Conv2D": "C", "MaxPooling2D": "M"}.get(kind, "") for kind in kinds)
+    assert pattern == "CCM" * 2 + "CCCM" * 3
+
+
+@pytest.mark.parametrize(
+    "name, black, white",
+    [
+        ("efficientnet_lite0", -127 / 128, 1.0),
+        ("mobilenet", -1.0, 1.0),
+        ("mobilenet_v2", -1.0, 1.0),
+        ("vgg16", [-123.68, -116.779, -103.939], [131.32, 138.221, 151.061]),
+    ],
+)
+def test_preprocessing_is_inside(name, black, white):
+    base = backbones.load(name, image_size=32, weights=None)
+    scale = base.get_layer("preprocessing")
+    np.testing.assert_allclose(
+        np.array(scale(np.zeros((1, 3))))[0] - np.zeros(3), np.zeros(3) + black, rtol=1e-4
+    )
+    np.testing.assert_allclose(np.array(scale(np.full((1, 3), 255.0)))[0], np.zeros(3) + white, rtol=1e-4)
+
+
+def test_preprocessing_matches_keras_own():
+    pixels = np.random.default_rng(0).uniform(0, 255, (1, 2, 2, 3)).astype("float32")
+    for name, theirs in (
+        ("mobilenet", keras.applications.mobilenet.preprocess_input),
+        ("mobilenet_v2", keras.applications.mobilenet_v2.preprocess_input),
+    ):
+        ours = keras.layers.Rescaling(**backbones.PREPROCESSING[name])(pixels)
+        np.testing.assert_allclose(ours, theirs(pixels.copy()), atol=1e-4)
+    # VGG16's is in BGR order; ours keeps RGB and turns the first kernel round instead.
+    ours = keras.layers.Rescaling(**backbones.PREPROCESSING["vgg16"])(pixels)
+    np.testing.assert_allclose(
+        np.array(ours)[..., ::-1], keras.applications.vgg16.preprocess_input(pixels.copy()), atol=1e-4
+    )
+
+
+def test_turning_the_first_kernel_equals_turning_the_channels(pictures):
+    convolution = keras.layers.Conv2D(4, 3)
+    bgr = np.array(convolution(pictures[..., ::-1]))
+    backbones._take_rgb_instead_of_bgr(convolution)
+    np.testing.assert_allclose(convolution(pictures), bgr, rtol=1e-3, atol=1e-3)
+
+
+def test_without_preprocessing_the_caller_must_scale(lite0, pictures):
+    bare = backbones.load("efficientnet_lite0", image_size=64, preprocess=False)
+    assert "preprocessing" not in [layer.name for layer in bare.layers]
+    np.testing.assert_allclose(bare((pictures - 127) / 128), lite0(pictures), atol=1e-4)
+
+
+def test_lite0_weights_are_loaded_whole(lite0):
+    state = checkpoints.read_state_dict(backbones.lite0_file(), backbones.LITE0_SHA256)
+    features = {
+        name for name in state if not name.endswith("num_batches_tracked") and not name.startswith("_fc")
+    }
+    assert len(lite0.weights) == len(features)
+    assert sum(state[name].size for name in features) == lite0.count_params()
+
+
+def test_lite0_knows_cats_and_dogs(photos):
+    """With ImageNet's own classifier put back, the network names dogs dogs and cats cats."""
+    state = checkpoints.read_state_dict(backbones.lite0_file(), backbones.LITE0_SHA256)
+    some = photos.groupby("label").head(20)
+    base = backbones.load("efficientnet_lite0", image_size=224)
+    pooled = np.array(base(images.read_many(some["path"], 224).astype("float32"))).mean(axis=(1, 2))
+    best = (pooled @ state["_fc.weight"].T + state["_fc.bias"]).argmax(axis=1)
+    groups = {"dog": range(151, 269), "cat": range(281, 286)}  # ImageNet's breeds of dogs, its domestic cats
+    right = [number in groups[label] for number, label in zip(best, some["label"])]
+    assert np.mean(right) >= 0.85
+
+
+@pytest.mark.skipif(
+    not (keras_models_folder() / MOBILENET_FILE).is_file(),
+    reason=f"{MOBILENET_FILE} is not in Keras's folder",
+)
+def test_mobilenet_with_its_real_weights(photos):
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
+    from helpers import features
+
+    some = photos.groupby("label").head(100)
+    base = backbones.load("mobilenet", image_size=224, alpha=0.25)
+    pooled = features.extract(base, some)
+    accuracy = cross_val_score(LogisticRegression(C=0.1, max_iter=1000), pooled, some["label"], cv=5).mean()
+    assert accuracy >= 0.88  # 0.50 is chance; about 0.95 with all photos
+    assert base.name == "mobilenet"
+
+
+def test_weights_that_cannot_be_had(monkeypatch, tmp_path):
+    def no_network(*arguments, **settings):
+        raise Exception(
+            "URL fetch failure on https://host/mobilenet/mobilenet_1_0_224_tf_no_top.h5: None -- unreachable"
+        )
+
+    monkeypatch.setattr(keras.src.utils.file_utils, "get_file", no_network)
+    monkeypatch.setattr(keras.src.applications.mobilenet.file_utils, "get_file", no_network)
+    with pytest.raises(FileNotFoundError) as caught:
+        backbones.load("mobilenet")
+    message = str(caught.value)
+    assert "mobilenet_1_0_224_tf_no_top.h5" in message and "models" in message
+    assert "efficientnet_lite0" in message
+
+
+def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
+    damaged = tmp_path / "lite0.pth"
+    damaged.write_bytes(backbones.lite0_file().read_bytes()[:-1] + b"!")
+    monkeypatch.setattr(backbones, "lite0_file", lambda: damaged)
+    with pytest.raises(checkpoints.RefusedCheckpoint, match="lite0.pth"):
+        backbones.load("efficientnet_lite0", image_size=32)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"name": "resnet"}, "no base network 'resnet'"),
+        ({"weights": "noisy"}, "weights='noisy'"),
+        ({"image_size": 16}, "16 pixels are too small"),
+        ({"name": "vgg16", "alpha": 0.5}, "one width, not in 0.5"),
+    ],
+)
+def test_wrong_arguments(settings, message):
+    with pytest.raises(ValueError, match=message):
+        backbones.load(**{"name": "efficientnet_lite0", **settings})

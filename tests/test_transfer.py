@@ -1,0 +1,284 @@
+"""Head, freezing, warm-up, fine-tuning, resuming, saving: on drawn pets and a small network."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from helpers import backbones, datasets, features, images, transfer
+from helpers.augment import Augmenter, ImageBatches
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    return datasets.draw_pets(40, seed=5, folder=tmp_path_factory.mktemp("pets"))
+
+
+def small_base():
+    """A base network in little: it has what the big ones have, and trains in a second."""
+    pictures = keras.Input((SIZE, SIZE, 3))
+    x = layers.Rescaling(1 / 127.5, -1, name="preprocessing")(pictures)
+    for number, channels in enumerate((8, 16), start=1):
+        x = layers.Conv2D(channels, 3, strides=4, use_bias=False, name=f"conv{number}")(x)
+        x = layers.BatchNormalization(name=f"bn{number}")(x)
+        x = layers.ReLU(name=f"relu{number}")(x)
+    return keras.Model(pictures, x, name="small")
+
+
+@pytest.fixture
+def base():
+    return small_base()
+
+
+@pytest.fixture
+def batches(pets):
+    train, val = pets.iloc[::2], pets.iloc[1::2]
+    return (
+        ImageBatches(train, image_size=SIZE, batch_size=8, shuffle=True, seed=1),
+        ImageBatches(val, image_size=SIZE, batch_size=8),
+    )
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
+    keras.utils.set_random_seed(0)
+
+
+def weights_of(model):
+    return [weights.copy() for weights in model.get_weights()]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_tutorials_parameter_counts():
+    base = backbones.load("mobilenet", weights=None)
+    flatten = transfer.build_classifier(base, dropout=0, l2=0, pooling="flatten")
+    average = transfer.build_classifier(base)
+    transfer.freeze(base)
+    assert transfer.count_weights(flatten).to_dict() == {"trainable": 50_177, "frozen": 3_228_864}
+    assert transfer.count_weights(average)["trainable"] == 1_025
+    assert flatten.count_params() == 3_279_041
+
+
+def test_outputs_are_probabilities(base, pets):
+    pictures = images.read_many(pets["path"].head(3), SIZE).astype("float32")
+    two = transfer.build_classifier(base).predict(pictures, verbose=0)
+    three = transfer.build_classifier(base, classes=("a", "b", "c")).predict(pictures, verbose=0)
+    assert two.shape == (3, 1) and three.shape == (3, 3)
+    assert ((two >= 0) & (two <= 1)).all()
+    np.testing.assert_allclose(three.sum(axis=1), 1, atol=1e-5)
+
+
+def test_same_seed_same_head(base):
+    first, again = (
+        transfer.build_classifier(base, seed=4).get_layer("classifier").get_weights() for _ in "12"
+    )
+    other = transfer.build_classifier(base, seed=5).get_layer("classifier").get_weights()
+    assert same(first, again) and not same(first, other)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"classes": ("cat",)}, "two or more different names"),
+        ({"classes": ("cat", "cat")}, "two or more different names"),
+        ({"dropout": 1}, "dropout=1 is not a share"),
+        ({"l2": -1}, "l2=-1 is negative"),
+        ({"pooling": "max"}, "pooling='max'"),
+    ],
+)
+def test_wrong_arguments(base, settings, message):
+    with pytest.raises(ValueError, match=message):
+        transfer.build_classifier(base, **settings)
+
+
+def test_unfreeze_from_a_layer_on(base):
+    def trainable():
+        return [layer.name for layer in base.layers if layer.trainable and layer.weights]
+
+    transfer.unfreeze(base, "conv2")
+    assert trainable() == ["conv2"]
+    transfer.unfreeze(base, "conv2", batch_norm_training=True)
+    assert trainable() == ["conv2", "bn2"]
+    transfer.unfreeze(base)
+    assert trainable() == ["conv1", "conv2"]
+    transfer.freeze(base)
+    assert not base.trainable_weights
+    with pytest.raises(ValueError, match="no layer 'conv_14'"):
+        transfer.unfreeze(base, "conv_14")
+
+
+def test_warm_up_changes_the_head_alone(base, batches):
+    model = transfer.build_classifier(base)
+    before = weights_of(base)
+    head = weights_of(model.get_layer("classifier"))
+    history = transfer.warm_up(model, *batches, epochs=2, schedule=lambda epoch: 0.01 / (epoch + 1))
+    assert same(weights_of(base), before)
+    assert not same(weights_of(model.get_layer("classifier")), head)
+    assert len(history.history["val_accuracy"]) == 2
+    np.testing.assert_allclose(history.history["learning_rate"], [0.01, 0.005])
+
+
+def test_head_on_features_is_the_classifiers_head(base, batches, pets):
+    model = transfer.build_classifier(base)
+    val = batches[1]
+    table = [(features.extract(base, part.data), part.targets) for part in batches]
+    history = transfer.warm_up_on_features(model, *table, epochs=3)
+    assert history.history["loss"][-1] < history.history["loss"][0]
+    whole = model.predict(images.read_many(val.data["path"], SIZE).astype("float32"), verbose=0)
+    np.testing.assert_allclose(transfer.head_of(model).predict(table[1][0], verbose=0), whole, atol=1e-4)
+
+
+def test_l2_is_the_penalty_of_the_text(base):
+    model = transfer.build_classifier(base, l2=0.01)
+    kernel = model.get_layer("classifier").kernel
+    np.testing.assert_allclose(float(model.losses[0]), 0.01 * np.sum(np.array(kernel) ** 2), rtol=1e-5)
+    assert not transfer.build_classifier(base, l2=0).losses
+
+
+def test_fine_tune_keeps_batch_normalisation_in_inference(base, batches):
+    model = transfer.build_classifier(base)
+    moving = base.get_layer("bn1").moving_mean.numpy()
+    kernel = base.get_layer("conv1").get_weights()[0]
+    transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-3)
+    assert np.array_equal(base.get_layer("bn1").moving_mean.numpy(), moving)
+    assert not np.array_equal(base.get_layer("conv1").get_weights()[0], kernel)
+
+
+def test_the_guides_argument_does_not_hold_in_keras_3(base, batches):
+    """Why `unfreeze` sets flags: on the day this test fails Keras has changed, and lesson 5 must say so."""
+    pictures = keras.Input((SIZE, SIZE, 3))
+    model = keras.Model(pictures, layers.Flatten()(base(pictures, training=False)))
+    moving = base.get_layer("bn1").moving_mean.numpy()
+    model(batches[0][0][0], training=True)
+    assert not np.array_equal(base.get_layer("bn1").moving_mean.numpy(), moving)
+
+
+@pytest.mark.parametrize("from_layer", [None, "conv2"])
+def test_batch_normalisation_in_training_mode_moves(base, batches, from_layer):
+    model = transfer.build_classifier(base)
+    moving = base.get_layer("bn2").moving_mean.numpy()
+    transfer.fine_tune(model, *batches, epochs=1, from_layer=from_layer, batch_norm_training=True)
+    assert not np.array_equal(base.get_layer("bn2").moving_mean.numpy(), moving)
+
+
+def test_running_the_frozen_part_once_gives_the_same_training(batches, monkeypatch):
+    """The short way and the long way end with the same weights, to rounding."""
+    results = []
+    for limit in (transfer.ACTIVATIONS_BYTES, 0):
+        monkeypatch.setattr(transfer, "ACTIVATIONS_BYTES", limit)
+        keras.utils.set_random_seed(3)
+        model = transfer.build_classifier(small_base(), dropout=0)
+        history = transfer.fine_tune(model, *batches, epochs=2, learning_rate=1e-3, from_layer="conv2")
+        results.append(
+            (history.history["val_loss"], transfer.base_of(model).get_layer("conv2").get_weights()[0])
+        )
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-3)
+    np.testing.assert_allclose(results[0][1], results[1][1], atol=2e-3)
+
+
+def test_augmented_pictures_run_the_whole_network(pets, base):
+    augmented = ImageBatches(pets, image_size=SIZE, augmenter=Augmenter(rotation=10))
+    plain = ImageBatches(pets, image_size=SIZE)
+    model = transfer.build_classifier(base)
+    assert transfer._trained_part(model, augmented, plain, "conv2")[0] is model
+    assert transfer._trained_part(model, plain, plain, "conv2")[0] is not model
+
+
+def test_a_cut_through_a_residual_connection_is_refused():
+    base = backbones.load("mobilenet_v2", image_size=SIZE, weights=None, alpha=0.35)
+    with pytest.raises(ValueError, match="a connection goes around"):
+        transfer.split_base(base, "block_15_depthwise")
+    lower, upper = transfer.split_base(base, "block_16_expand")
+    pictures = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 3)).astype("float32")
+    np.testing.assert_allclose(upper(lower(pictures)), base(pictures), atol=1e-4)
+
+
+class Interruption(Exception):
+    """The kernel dies."""
+
+
+@pytest.mark.parametrize("from_layer", [None, "conv2"])
+def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, monkeypatch, from_layer):
+    def train(folder):
+        keras.utils.set_random_seed(3)
+        network = small_base()
+        model = transfer.build_classifier(network)
+        settings = {
+            "epochs": 4,
+            "learning_rate": 1e-3,
+            "from_layer": from_layer,
+            "patience": 9,
+            "keep": folder,
+        }
+        return model, transfer.fine_tune(model, *batches, **settings)
+
+    undisturbed, history = train(tmp_path / "one")
+
+    begun = []
+    note_epoch = transfer._EpochOrder.on_epoch_begin
+
+    def die_in_the_third_epoch(self, epoch, logs=None):
+        begun.append(epoch)
+        if begun == [0, 1, 2]:
+            raise Interruption
+        note_epoch(self, epoch)
+
+    monkeypatch.setattr(transfer._EpochOrder, "on_epoch_begin", die_in_the_third_epoch)
+    with pytest.raises(Interruption):
+        train(tmp_path / "two")
+    resumed, whole_history = train(tmp_path / "two")
+
+    assert begun == [0, 1, 2, 2, 3]
+    assert whole_history.epoch == [0, 1, 2, 3]
+    np.testing.assert_allclose(whole_history.history["loss"], history.history["loss"], rtol=2e-3)
+    for one, other in zip(weights_of(undisturbed), weights_of(resumed), strict=True):
+        np.testing.assert_allclose(one, other, atol=5e-3)
+
+
+def test_a_finished_training_is_only_read(base, batches, tmp_path, monkeypatch):
+    model = transfer.build_classifier(base)
+    first = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path)
+    tuned = weights_of(model)
+    model.set_weights([np.zeros_like(weights) for weights in tuned])
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained again"))
+    again = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path)
+    assert again.history == first.history
+    assert same(weights_of(model), tuned)
+
+
+def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
+    model = transfer.build_classifier(base)
+    transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-5, keep=tmp_path)
+    transfer.fine_tune(model, *batches, epochs=1, learning_rate=2e-5, keep=tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_early_stopping_counts_epochs_from_before():
+    past = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate([0.5, 0.4, 0.6, 0.7])]
+    assert transfer._epochs_since_best(past) == 2
+    assert transfer._epochs_since_best([]) == 0
+    stopping = transfer._EarlyStopping(past, monitor="val_loss", patience=3)
+    stopping.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
+    stopping.on_train_begin()
+    assert stopping.wait == 2 and stopping.best == 0.4
+
+
+def test_save_and_load(base, pets, tmp_path):
+    model = transfer.build_classifier(base)
+    transfer.save(model, tmp_path / "kept" / "pets.keras", classes=("mèo", "chó"))
+    loaded, classes = transfer.load(tmp_path / "kept" / "pets.keras")
+    pictures = images.read_many(pets["path"].head(4), SIZE).astype("float32")
+    assert classes == ["mèo", "chó"]
+    np.testing.assert_allclose(
+        loaded.predict(pictures, verbose=0), model.predict(pictures, verbose=0), atol=1e-6
+    )
+    with pytest.raises(ValueError, match=r"does not end in '\.keras'"):
+        transfer.save(model, tmp_path / "pets.h5", classes=("a", "b"))
+    with pytest.raises(FileNotFoundError, match=r"none\.keras"):
+        transfer.load(tmp_path / "none.keras")
