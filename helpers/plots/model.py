@@ -1,0 +1,211 @@
+"""Figures of lesson 4: what a network is made of, what it sees, how its head learns."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from . import figure as core
+
+
+def weights_of_parts(counts: pd.Series, network: str) -> core.DescribedFigure:
+    """Draw how many weights each part of a network has, the first part on top.
+
+    Args:
+        counts: number of weights of each part, its name as the index, in the network's order.
+        network: the network's name, for the title.
+    """
+    figure, axis = core.new_figure(7, 0.8 + 0.36 * len(counts))
+    share = counts / counts.sum()
+    largest = share.idxmax()
+    colours = [core.ORANGE if part == largest else core.BLUE for part in counts.index]
+    axis.barh(counts.index, counts / 1e6, color=colours)
+    for place, (number, part) in enumerate(zip(counts, share, strict=True)):
+        axis.text(number / 1e6, place, f" {number:,} ({part:.1%})", va="center", fontsize=8)
+    axis.invert_yaxis()
+    axis.set_xlim(0, counts.max() / 1e6 * 1.25)
+    axis.set_xlabel("weights (millions)")
+    axis.set_title(f"{share.max():.0%} of {network}'s weights lie in: {largest}")
+    return core.describe(
+        figure,
+        f"Bars of the number of weights in each part of {network}. "
+        + ", ".join(f"{part}: {number:,}" for part, number in counts.items())
+        + ".",
+    )
+
+
+def feature_maps(
+    picture: np.ndarray, maps: Mapping[str, np.ndarray], finding: str, most: int = 6
+) -> core.DescribedFigure:
+    """Draw channels of a network's feature maps beside the picture they come from, one row a layer.
+
+    Of each layer, the channels are shown that differ most from place to place. Every channel has its own
+    scale, from black (its lowest value) to yellow (its highest).
+
+    Args:
+        picture: RGB `(height, width, 3)`, 0-255.
+        maps: title of the row -> feature map `(height, width, channels)`, from the first layer to the last.
+        finding: the title.
+        most: channels a row.
+    """
+    figure, axes = core.new_figure(
+        1.35 * (most + 1), 1.6 * len(maps) + 0.4, len(maps), most + 1, squeeze=False
+    )
+    for row, (name, layer) in zip(axes, maps.items(), strict=True):
+        core.show_image(row[0], picture, name)
+        liveliest = np.sort(layer.std(axis=(0, 1)).argsort(kind="stable")[::-1][:most])
+        for axis, channel in zip(row[1:], liveliest, strict=True):
+            axis.imshow(layer[..., channel], cmap="inferno", interpolation="nearest")
+            axis.set_title(f"channel {channel}", fontsize=8)
+            axis.set_axis_off()
+    figure.suptitle(finding, fontsize=11)
+    sizes = [f"{name.splitlines()[0]} ({m.shape[0]} by {m.shape[1]} places)" for name, m in maps.items()]
+    return core.describe(
+        figure, f"{finding}. The picture, and {most} channels of its feature maps after: {', '.join(sizes)}."
+    )
+
+
+def picture_rows(rows: Mapping[str, Sequence[np.ndarray]], finding: str) -> core.DescribedFigure:
+    """Draw rows of pictures, each row with its name.
+
+    Args:
+        rows: name -> RGB pictures `(height, width, 3)`, 0-255; as many in every row.
+        finding: the title.
+    """
+    columns = max(map(len, rows.values()))
+    figure, axes = core.new_figure(1.5 * columns, 1.75 * len(rows) + 0.4, len(rows), columns, squeeze=False)
+    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for axis, picture in zip(row, pictures, strict=True):
+            core.show_image(axis, picture)
+        row[0].set_title(name, fontsize=9, loc="left")
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(figure, f"{finding}. Rows of {columns} pictures: {', '.join(rows)}.")
+
+
+def training_against_validation(
+    runs: pd.DataFrame, finding: str, measure: str = "accuracy", chance: float | None = None
+) -> core.DescribedFigure:
+    """Draw each setting's runs on training and on validation pictures: the distance is overfitting.
+
+    Args:
+        runs: one row a run; columns `setting`, `training` and `validation` (both in units of `measure`).
+        finding: the title.
+        measure: what is measured, with its unit, for the axis.
+        chance: what guessing would reach, drawn as a line; None for none.
+    """
+    settings = list(dict.fromkeys(runs["setting"]))
+    figure, axis = core.new_figure(7.5, 1.1 + 0.5 * len(settings))
+    texts = []
+    for place, setting in enumerate(settings):
+        own = runs[runs["setting"] == setting]
+        for column, colour, marker, shift in (
+            ("training", core.ORANGE, "s", -0.14),
+            ("validation", core.BLUE, "o", 0.14),
+        ):
+            values = own[column].to_numpy()
+            axis.scatter(
+                values, np.full(len(values), place + shift), s=16, c=colour, marker=marker, alpha=0.5
+            )
+            axis.plot(
+                [values.mean()] * 2,
+                [place + shift - 0.13, place + shift + 0.13],
+                color=colour,
+                linewidth=2.5,
+                label=column if place == 0 else None,
+            )
+        means = own[["training", "validation"]].mean()
+        texts.append(f"{setting}: training {means.training:.2f}, validation {means.validation:.2f}")
+    if chance is not None:
+        axis.axvline(chance, color=core.GREY, linestyle=":", label="guessing")
+    axis.set_yticks(range(len(settings)), settings)
+    axis.invert_yaxis()
+    axis.margins(x=0.03)
+    axis.set_xlabel(measure)
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_title(finding)
+    several = len(runs) > len(settings)
+    legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    legend.set_title("bar: mean of the runs, dots: single runs" if several else None, {"size": 8})
+    return core.describe(figure, f"{finding}. Means of {measure}. {'; '.join(texts)}.")
+
+
+def learning_curves(
+    curves: Mapping[str, Sequence[float]], finding: str, measure: str = "validation accuracy"
+) -> core.DescribedFigure:
+    """Draw a measure after each epoch, one line for each name.
+
+    Args:
+        curves: name -> values, one an epoch, such as `history.history["val_accuracy"]`.
+        finding: the title.
+        measure: what is measured, for the axis.
+    """
+    figure, axis = core.new_figure(7, 3.2)
+    for number, (name, values) in enumerate(curves.items()):
+        style = number % len(core.COLOURS)
+        axis.plot(
+            range(len(values)),
+            values,
+            color=core.COLOURS[style],
+            marker=core.MARKERS[style],
+            linestyle=core.LINES[style],
+            markersize=3.5,
+            label=name,
+        )
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel(measure)
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=9)
+    axis.set_title(finding)
+    ends = [f"{name}: from {values[0]:.2f} to {values[-1]:.2f}" for name, values in curves.items()]
+    return core.describe(figure, f"{finding}. Curves of {measure} over epochs. {'; '.join(ends)}.")
+
+
+def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:
+    """Draw the learning rate of each epoch, and say what it falls to.
+
+    Args:
+        rate: from the epoch's number (0, 1, …) to its learning rate.
+        epochs: how many epochs to draw.
+    """
+    rates = [rate(epoch) for epoch in range(epochs)]
+    figure, axis = core.new_figure(7, 2.6)
+    axis.step(range(epochs), rates, where="post", color=core.BLUE)
+    axis.plot(range(epochs), rates, "o", markersize=3, color=core.BLUE)
+    axis.set_ylim(0, max(rates) * 1.1)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("epoch")
+    axis.set_ylabel("learning rate")
+    axis.grid(alpha=0.3)
+    falls = next((epoch for epoch in range(1, epochs) if rates[epoch] < rates[epoch - 1]), epochs)
+    finding = f"{rates[0]:g} up to epoch {falls - 1}, then falling to {rates[-1]:.2g} in epoch {epochs - 1}"
+    axis.set_title(finding)
+    return core.describe(figure, f"The learning rate of each of {epochs} epochs: {finding}.")
+
+
+def intervals(accuracies: pd.DataFrame, finding: str) -> core.DescribedFigure:
+    """Draw accuracies with their 95 % intervals.
+
+    Args:
+        accuracies: one row a measurement, its name as the index; columns `accuracy`, `low`, `high` (0-1) and
+            `n` (number of pictures it was measured on).
+        finding: the title.
+    """
+    figure, axis = core.new_figure(7, 1 + 0.5 * len(accuracies))
+    for place, row in enumerate(accuracies.itertuples()):
+        axis.plot([row.low, row.high], [place, place], color=core.BLUE, linewidth=2)
+        axis.plot(row.accuracy, place, core.MARKERS[place % len(core.MARKERS)], color=core.BLUE)
+    axis.set_yticks(
+        range(len(accuracies)), [f"{row.Index}\n({row.n:,} pictures)" for row in accuracies.itertuples()]
+    )
+    axis.set_ylim(len(accuracies) - 0.5, -0.5)
+    axis.xaxis.set_major_formatter(PercentFormatter(1))
+    axis.set_xlabel("accuracy, with its 95 % interval")
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_title(finding)
+    texts = [
+        f"{row.Index}: {row.accuracy:.3f} ({row.low:.3f} to {row.high:.3f})"
+        for row in accuracies.itertuples()
+    ]
+    return core.describe(figure, f"{finding}. {'; '.join(texts)}.")

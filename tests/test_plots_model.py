@@ -1,0 +1,71 @@
+"""The figures of lesson 4: each is made, says its finding and describes what it shows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.plots import model
+
+
+def titles(figure) -> str:
+    """Return all titles of a figure in one text."""
+    whole = figure.get_suptitle()
+    return " ".join([whole, *(axis.get_title() + axis.get_title(loc="left") for axis in figure.axes)])
+
+
+def png_of(figure) -> bytes:
+    return figure._repr_mimebundle_()[0]["image/png"]
+
+
+def test_weights_of_parts_names_the_largest_and_its_share():
+    figure = model.weights_of_parts(pd.Series({"block 1": 250, "top": 750}), "ANet")
+    assert "75% of ANet's weights lie in: top" in titles(figure)
+    assert "block 1: 250, top: 750" in figure.alt_text
+    assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_feature_maps_show_the_channels_that_differ_most():
+    layer = np.zeros((4, 4, 5))
+    layer[0, 0] = [0, 3, 0, 2, 1]
+    picture = np.zeros((8, 8, 3), np.uint8)
+    figure = model.feature_maps(picture, {"first": layer}, "Edges", most=2)
+    assert "Edges" in titles(figure)
+    assert [axis.get_title() for axis in figure.axes] == ["first", "channel 1", "channel 3"]
+    assert "first (4 by 4 places)" in figure.alt_text
+
+
+def test_picture_rows():
+    pictures = [np.zeros((8, 8, 3), np.uint8)] * 3
+    figure = model.picture_rows({"channel 1": pictures, "channel 2": pictures}, "Faces")
+    assert len(figure.axes) == 6
+    assert "channel 1, channel 2" in figure.alt_text
+    assert "channel 2" in titles(figure)
+
+
+@pytest.mark.parametrize("chance", [None, 0.5])
+def test_training_against_validation_describes_the_means(chance):
+    runs = pd.DataFrame(
+        {"setting": ["a", "a", "b"], "training": [1.0, 0.9, 0.8], "validation": [0.7, 0.8, 0.6]}
+    )
+    figure = model.training_against_validation(runs, "b is worse", chance=chance)
+    assert "a: training 0.95, validation 0.75; b: training 0.80, validation 0.60" in figure.alt_text
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    assert len(figure.axes[0].get_lines()) == (4 if chance is None else 5)
+
+
+def test_learning_curves_describe_where_they_start_and_end():
+    figure = model.learning_curves({"slow": [0.5, 0.6], "fast": [0.7, 0.9]}, "Fast wins")
+    assert "slow: from 0.50 to 0.60; fast: from 0.70 to 0.90" in figure.alt_text
+    assert figure.axes[0].get_xlabel() == "epoch"
+
+
+def test_schedule_says_when_the_rate_begins_to_fall():
+    figure = model.schedule(lambda epoch: 0.001 if epoch < 3 else 0.0005, epochs=5)
+    assert "0.001 up to epoch 2, then falling to 0.0005 in epoch 4" in titles(figure)
+
+
+def test_intervals():
+    table = pd.DataFrame({"accuracy": [0.9], "low": [0.8], "high": [0.95], "n": [1400]}, index=["a split"])
+    figure = model.intervals(table, "Sure")
+    assert "a split: 0.900 (0.800 to 0.950)" in figure.alt_text
+    assert "1,400 pictures" in figure.axes[0].get_yticklabels()[0].get_text()
