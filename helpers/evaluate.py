@@ -82,7 +82,7 @@ def score(
         raise ValueError("There are 0 pictures to score. Choose a part of the data that has some.")
     if unknown := set(labels) - set(classes):
         raise ValueError(
-            f"The label '{min(unknown)}' is none of {classes}. Pass the classes that the model was built with."
+            f"The label '{min(unknown)}' is none of {classes}. Pass the classes of the model."
         )
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     right = int((predicted == labels).sum())

@@ -366,7 +366,7 @@ class ActivationBatches(keras.utils.PyDataset):
         return len(self.batches)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return batch `index`: activations `(b, height, width, channels)`, and labels as in `ImageBatches`."""
+        """Return batch `index`: activations `(b, height, width, channels)` and their targets."""
         size = self.batches.batch_size
         rows = self.batches.order()[index * size : (index + 1) * size]
         return self.activations[rows], self.batches.targets[rows]
@@ -440,7 +440,10 @@ def _progress_bar() -> list[keras.callbacks.Callback]:
 
 
 class _EpochOrder(keras.callbacks.Callback):
-    """Tell the batches which epoch it is, since their order and augmentation follow from that."""
+    """Make all that is random in an epoch follow from its number, since no checkpoint keeps it.
+
+    That is the order of the batches, what the augmenter does, and what dropout drops.
+    """
 
     def __init__(self, batches: ImageBatches):
         super().__init__()
@@ -448,6 +451,9 @@ class _EpochOrder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.batches.epoch = epoch
+        for layer in self.model.layers:
+            if isinstance(layer, layers.Dropout) and layer.rate:
+                layer.seed_generator.state.assign([layer.seed, epoch << 20])
 
 
 class _EarlyStopping(keras.callbacks.EarlyStopping):
