@@ -34,7 +34,8 @@ SKIES = (
     ((156, 196, 206), (246, 238, 214)),
 )
 MEADOWS = ((124, 178, 94), (98, 154, 108), (172, 186, 98), (206, 186, 124))
-WHITE, DARK, PINK, TONGUE = (255, 255, 255), (46, 38, 42), (230, 160, 160), (234, 116, 126)
+PINKS = ((230, 160, 160), (234, 118, 128), (216, 140, 148))
+WHITE, DARK = (255, 255, 255), (46, 38, 42)
 
 
 class Sheet:
@@ -85,7 +86,7 @@ def mix(one: Colour, other: Colour, share: float) -> Colour:
 
 def ellipse(x: float, y: float, across: float, down: float, start: float = 0, end: float = 360) -> np.ndarray:
     """Return points on an ellipse, clockwise from `start` to `end` degrees, 0 being to the right."""
-    angles = np.deg2rad(np.linspace(start, end, 40))
+    angles = np.deg2rad(np.linspace(start, end, 60))
     return np.column_stack([x + across * np.cos(angles), y + down * np.sin(angles)])
 
 
@@ -107,6 +108,11 @@ def smooth(corners, closed: bool = True) -> np.ndarray:
     return curve if closed else np.vstack([curve, corners[-1:]])
 
 
+def moved(points, right: float, down: float = 0) -> np.ndarray:
+    """Return the points shifted by so many units."""
+    return np.asarray(points, float) + np.array([right, down])
+
+
 def mirrored(points) -> np.ndarray:
     """Return the points on the other side of the vertical axis."""
     return np.asarray(points, float) * (-1, 1)
@@ -124,6 +130,7 @@ class Coat:
     fur: Colour
     light: Colour  # muzzle, bib and paws
     marking: Colour
+    pink: Colour  # inner ears, nose, tongue
     iris: Colour
     collar: Colour
     patch: int  # -1 or 1: a patch round the left or right eye; 0: none
@@ -140,6 +147,7 @@ class Coat:
             fur=fur,
             light=mix(fur, WHITE, rng.uniform(0.45, 0.8)),
             marking=marking,
+            pink=_pick(rng, PINKS),
             iris=_pick(rng, IRISES),
             collar=_pick(rng, BRIGHT),
             patch=int(rng.choice([-1, 0, 0, 1])),
@@ -192,9 +200,9 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
 def test_card(size: int = 224) -> np.ndarray:
     """Draw a picture on which zoom, turns, flips and brightness show at a glance.
 
-    A cat's face looks out of a grid of ten by ten squares. An arrow marked UP tells which way is up and whether
-    left and right were exchanged, a ring shows the centre and whether proportions are kept, the coloured
-    corners tell what was cut off, and the steps of grey show where brightness ends at white.
+    A cat's face looks out of a grid of ten by ten squares, its centre lines darker. An arrow marked UP tells
+    which way is up and whether left and right were exchanged, the ring whether proportions are kept, the
+    coloured corners what was cut off, and the steps of grey where brightness ends at white.
 
     Args:
         size: pixels a side.
@@ -208,20 +216,20 @@ def test_card(size: int = 224) -> np.ndarray:
         sheet.line([[i / 10, 0], [i / 10, 1]], colour, width)
         sheet.line([[0, i / 10], [1, i / 10]], colour, width)
     for corner, colour in zip(((0, 0), (1, 0), (1, 1), (0, 1)), BRIGHT, strict=False):
-        square = np.array([[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]])
-        sheet.fill(square + np.array(corner) * 0.9, colour)
-    sheet.line(ellipse(0.5, 0.5, 0.4, 0.4), BRIGHT[1], 0.009, closed=True)
+        square = [[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]]
+        sheet.fill(moved(square, 0.9 * corner[0], 0.9 * corner[1]), colour)
+    sheet.line(ellipse(0.5, 0.5, 0.3, 0.3), BRIGHT[1], 0.009, closed=True)
     for step, grey in enumerate(np.linspace(0, 255, 8)):
         left = 0.1 + 0.1 * step
         sheet.fill([[left, 0.92], [left + 0.1, 0.92], [left + 0.1, 0.98], [left, 0.98]], (grey, grey, grey))
-    arrow = [[0.85, 0.14], [0.93, 0.26], [0.88, 0.26], [0.88, 0.4], [0.82, 0.4], [0.82, 0.26], [0.77, 0.26]]
+    arrow = [[0.88, 0.14], [0.95, 0.25], [0.91, 0.25], [0.91, 0.36], [0.85, 0.36], [0.85, 0.25], [0.81, 0.25]]
     sheet.shape(arrow, BRIGHT[0], 0.008)
-    where, scale = (round(0.775 * size), round(0.485 * size)), size / 224 * 0.62
+    where, scale = (round(0.81 * size), round(0.45 * size)), size / 224 * 0.62
     cv2.putText(
         sheet.image, "UP", where, cv2.FONT_HERSHEY_DUPLEX, scale, DARK, max(1, size // 150), cv2.LINE_AA
     )
     sheet.place(size / 2, size * 0.52, size * 0.2)
-    coat = Coat(FURS[0], WHITE, (110, 78, 60), IRISES[0], BRIGHT[1], 1, True, False, False)
+    coat = Coat(FURS[0], WHITE, (110, 78, 60), PINKS[0], IRISES[0], BRIGHT[1], 1, True, False, False)
     _draw_cat_head(sheet, coat, turn=0)
     return sheet.image
 
@@ -235,7 +243,7 @@ def _draw_cat_head(sheet: Sheet, coat: Coat, turn: float) -> None:
     inner = np.array([[0.38, -0.78], [0.56, -1.08], [0.78, -1.26], [0.83, -0.9], [0.82, -0.55]])
     for side in (1, -1):
         sheet.shape(ear * (side, 1), coat.marking if coat.patch == side else coat.fur)
-        sheet.fill(inner * (side, 1), mix(PINK, coat.fur, 0.25))
+        sheet.fill(inner * (side, 1), mix(coat.pink, coat.fur, 0.2))
     sheet.shape(
         both_sides([[0.3, -0.84], [0.74, -0.6], [0.98, -0.08], [1.08, 0.36], [0.74, 0.62], [0.34, 0.82]]),
         coat.fur,
@@ -250,13 +258,13 @@ def _draw_cat_head(sheet: Sheet, coat: Coat, turn: float) -> None:
         almond = smooth(
             [[-0.24, 0.04], [-0.1, -0.17], [0.1, -0.19], [0.25, -0.06], [0.12, 0.14], [-0.08, 0.16]]
         )
-        almond = almond * (side, 1) + (x, -0.08)
+        almond = moved(almond * (side, 1), x, -0.08)
         sheet.fill(almond, coat.iris)
         sheet.fill(ellipse(x, -0.09, 0.055, 0.17), DARK)
         sheet.line(almond, DARK, 0.05, closed=True)
         sheet.fill(ellipse(x + 0.08, -0.15, 0.045, 0.045), WHITE)
     nose = smooth([[middle - 0.12, 0.21], [middle + 0.12, 0.21], [middle, 0.33]])
-    sheet.shape(nose, PINK)
+    sheet.shape(nose, coat.pink)
     sheet.line([[middle, 0.33], [middle, 0.42]], DARK, 0.04)
     for side in (1, -1):
         sheet.line(
@@ -296,10 +304,10 @@ def _draw_dog_head(sheet: Sheet, coat: Coat, turn: float) -> None:
         sheet.shape(smooth(ear) * (side, 1), coat.marking if coat.patch != -side else times(coat.fur, 0.8))
     middle = 0.22 * turn
     tongue = [[0.0, 0.74], [0.17, 0.8], [0.19, 1.1], [0.08, 1.28], [-0.08, 1.28], [-0.17, 1.1], [-0.15, 0.8]]
-    sheet.shape(smooth(tongue) + (middle, 0), TONGUE)
-    sheet.line([[middle, 0.85], [middle, 1.12]], times(TONGUE, 0.75), 0.035)
+    sheet.shape(moved(smooth(tongue), middle), coat.pink)
+    sheet.line([[middle, 0.85], [middle, 1.12]], times(coat.pink, 0.75), 0.035)
     muzzle = [[0.16, 0.02], [0.32, 0.24], [0.46, 0.56], [0.36, 0.82], [0.14, 0.84]]
-    sheet.fill(both_sides(muzzle) + (middle, 0), coat.light)
+    sheet.fill(moved(both_sides(muzzle), middle), coat.light)
     for side in (1, -1):
         x = 0.38 * side + 0.12 * turn
         sheet.fill(ellipse(x, -0.2, 0.18, 0.18), DARK)
@@ -312,11 +320,8 @@ def _draw_dog_head(sheet: Sheet, coat: Coat, turn: float) -> None:
         sheet.line(smooth(lip, closed=False), DARK, 0.04)
         for dot in ((0.18, 0.5), (0.27, 0.58), (0.29, 0.45)):
             sheet.fill(ellipse(middle + dot[0] * side, dot[1], 0.02, 0.02), times(coat.light, 0.6))
-    nose = smooth([[-0.2, 0.2], [0.0, 0.14], [0.2, 0.2], [0.16, 0.36], [0.0, 0.43], [-0.16, 0.36]]) + (
-        middle,
-        0,
-    )
-    sheet.fill(nose, DARK)
+    nose = smooth([[-0.2, 0.2], [0.0, 0.14], [0.2, 0.2], [0.16, 0.36], [0.0, 0.43], [-0.16, 0.36]])
+    sheet.fill(moved(nose, middle), DARK)
     sheet.fill(ellipse(middle - 0.06, 0.22, 0.07, 0.03), mix(DARK, WHITE, 0.6))
     sheet.line([[middle, 0.42], [middle, 0.66]], DARK, 0.04)
 
@@ -395,9 +400,9 @@ def _draw_room(sheet: Sheet, rng: np.random.Generator) -> None:
         sheet.line([[0.5 + 0.6 * (x - 0.5), edge], [x, 1]], times(floor, 0.86), 0.006)
     sheet.fill([[0, edge - 0.025], [1, edge - 0.025], [1, edge], [0, edge]], mix(wall, WHITE, 0.6))
     left, top = rng.uniform(0.02, 0.6), rng.uniform(0.04, 0.14)
-    window = np.array([[0, 0], [0.34, 0], [0.34, 0.4], [0, 0.4]]) + (left, top)
+    window = moved([[0, 0], [0.34, 0], [0.34, 0.4], [0, 0.4]], left, top)
     sheet.fill(window, mix(_pick(rng, SKIES)[0], WHITE, rng.uniform(0, 0.5)))
-    for bar in (window, window * (0.5, 1) + ((left + 0.0) * 0.5, 0)):
+    for bar in (window, [[left + 0.17, top], [left + 0.17, top + 0.4]]):
         sheet.line(bar, times(mix(floor, WHITE, 0.4), 0.9), 0.022, closed=True)
 
 
