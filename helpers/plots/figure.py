@@ -3,6 +3,7 @@
 from io import BytesIO
 
 from matplotlib.figure import Figure
+from PIL import Image  # matplotlib brings it
 
 # Okabe and Ito's palette (2008): colour-blind readers can tell these apart, and their lightness
 # differs enough to survive grey printing. Never let colour alone carry a meaning: add a marker,
@@ -30,9 +31,23 @@ class DescribedFigure(Figure):
         if not self.alt_text:
             raise ValueError("This figure has no description. End its function with `describe(...)`.")
         buffer = BytesIO()
-        self.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
-        content = {"image/png": buffer.getvalue(), "text/plain": f"Figure: {self.alt_text}"}
+        self.savefig(
+            buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}
+        )
+        picture = buffer.getvalue()
+        if any(axes.images for axes in self.axes):
+            picture = _with_a_palette(picture)
+        content = {"image/png": picture, "text/plain": f"Figure: {self.alt_text}"}
         return content, {"image/png": {"alt": self.alt_text}}
+
+
+def _with_a_palette(png: bytes) -> bytes:
+    """Reduce a PNG to 256 colours, each pixel to the nearest: a third of the bytes, and it looks the same."""
+    smaller = BytesIO()
+    Image.open(BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
+        smaller, format="png", optimize=True
+    )
+    return smaller.getvalue()
 
 
 def new_figure(width: float = 7, height: float = 3.5, rows: int = 1, columns: int = 1, **subplots):
