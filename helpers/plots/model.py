@@ -131,7 +131,10 @@ def training_against_validation(
 
 
 def learning_curves(
-    curves: Mapping[str, Sequence[float]], finding: str, measure: str = "validation accuracy"
+    curves: Mapping[str, Sequence[float]],
+    finding: str,
+    measure: str = "validation accuracy",
+    logarithmic: bool = False,
 ) -> core.DescribedFigure:
     """Draw a measure after each epoch, one line for each name.
 
@@ -139,6 +142,7 @@ def learning_curves(
         curves: name -> values, one an epoch, such as `history.history["val_accuracy"]`.
         finding: the title.
         measure: what is measured, for the axis.
+        logarithmic: draw the measure on a logarithmic axis.
     """
     figure, axis = core.new_figure(7, 3.2)
     for number, (name, values) in enumerate(curves.items()):
@@ -155,6 +159,8 @@ def learning_curves(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     axis.set_ylabel(measure)
+    if logarithmic:
+        axis.set_yscale("log")
     axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=9)
     axis.set_title(finding)
