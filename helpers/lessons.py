@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,11 +151,27 @@ def save_masters(lessons: list[Path]) -> None:
     """Run `lessons` and save them in place, with the outputs that may be published. Raises LessonFailed.
 
     A lesson is written only once it has run to its end, so that a failure leaves its file as it was.
+    The README's pictures are saved along with it.
     """
     with _progress_bar(lessons) as bar:
         for path in lessons:
             bar.set_description(path.stem)
-            nbformat.write(publishable(execute(path, on_cell=bar.update)), path)
+            notebook = publishable(execute(path, on_cell=bar.update))
+            nbformat.write(notebook, path)
+            for name, picture in readme_figures(notebook).items():
+                (path.parent / "figures").mkdir(exist_ok=True)
+                (path.parent / "figures" / name).write_bytes(picture)
+
+
+def readme_figures(notebook: NotebookNode) -> dict[str, bytes]:
+    """Return the pictures of cells tagged `readme`: file name, made from the cell's id -> PNG."""
+    return {
+        f"{cell.id}.png": b64decode(output.data["image/png"])
+        for cell in notebook.cells
+        if "readme" in cell.metadata.get("tags", [])
+        for output in cell.get("outputs", [])
+        if "image/png" in output.get("data", {})
+    }
 
 
 def publishable(notebook: NotebookNode) -> NotebookNode:

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import lessons
 
-TAGS = {"photo", "headline"} | {
+TAGS = {"photo", "headline", "readme"} | {
     f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")
 }
 LINES_A_CELL = 20
@@ -133,6 +133,14 @@ def pictures_are_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
             yield f"{cell.id}: a picture without alternative text"
 
 
+def the_readmes_pictures_are_the_lessons(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A picture that the README shows is the one that the lesson shows."""
+    for name, picture in lessons.readme_figures(notebook).items():
+        saved = path.parent / "figures" / name
+        if not saved.is_file() or saved.read_bytes() != picture:
+            yield f"figures/{name} is not the picture in this lesson"
+
+
 def the_file_is_small(notebook: NotebookNode, path: Path) -> Iterator[str]:
     if path.stat().st_size > BYTES_A_LESSON:
         yield f"{path.stat().st_size:,} bytes"
@@ -186,6 +194,7 @@ CHECKS = [
     outputs_are_clean,
     photos_are_not_saved,
     pictures_are_described,
+    the_readmes_pictures_are_the_lessons,
     the_file_is_small,
     prose_does_not_belittle,
     prose_has_no_tex,
@@ -345,6 +354,7 @@ FAULTS = [
     (pictures_are_described, partial(show, "image/png")),
     (pictures_are_described, partial(show, "image/jpeg")),
     (pictures_are_described, partial(say, "![](02_next.ipynb)")),
+    (the_readmes_pictures_are_the_lessons, partial(put, "bars", metadata={"tags": ["readme"]})),
     (the_file_is_small, partial(say, "a" * BYTES_A_LESSON)),
     (prose_does_not_belittle, partial(say, " It is Just so.")),
     (prose_does_not_belittle, partial(say, " Of course it is.")),
