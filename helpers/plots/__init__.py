@@ -10,12 +10,17 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
+from .strategies import accuracy_by_seconds, accuracy_by_size, four_boxes, models_a
 
 __all__ = [
+    "accuracy_by_seconds",
+    "accuracy_by_size",
     "feature_maps",
+    "four_boxes",
     "grid_order",
     "intervals",
     "learning_curves",
+    "models_a",
     "picture_rows",
     "schedule",
     "score_by_epoch",

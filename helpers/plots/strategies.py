@@ -3,7 +3,18 @@
 import numpy as np
 import pandas as pd
 
-from .figure import BLACK, COLOURS, GREY, HATCHES, LINES, MARKERS, DescribedFigure, describe, new_figure
+from .figure import (
+    BLACK,
+    COLOURS,
+    GREY,
+    HATCHES,
+    LINES,
+    MARKERS,
+    DescribedFigure,
+    describe,
+    new_figure,
+    show_image,
+)
 
 
 def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure:
