@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, log_loss
 
-from . import splits
+from . import images, splits
 from .augment import ImageBatches
 from .transfer import base_of
 
@@ -61,6 +62,18 @@ def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("c
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
+def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] = ("cat", "dog")) -> pd.Series:
+    """Return the probability of each class for one picture file of any size, the likeliest first.
+
+    Raises:
+        images.UnreadableImage: the file is no picture; the error names it.
+    """
+    picture = images.read(path, model.input_shape[1])[None].astype("float32")
+    output = model.predict_on_batch(picture)[0]
+    probabilities = [1 - output[0], output[0]] if len(output) == 1 else output
+    return pd.Series(probabilities, index=list(classes), name="probability").sort_values(ascending=False)
+
+
 def score(
     probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[str] = ("cat", "dog")
 ) -> Report:
@@ -81,9 +94,7 @@ def score(
     if len(labels) == 0:
         raise ValueError("There are 0 pictures to score. Choose a part of the data that has some.")
     if unknown := set(labels) - set(classes):
-        raise ValueError(
-            f"The label '{min(unknown)}' is none of {classes}. Pass the classes of the model."
-        )
+        raise ValueError(f"The label '{min(unknown)}' is none of {classes}. Pass the classes of the model.")
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     right = int((predicted == labels).sum())
     interval = accuracy_interval(right, len(labels))
@@ -168,19 +179,19 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
         All 0 where nothing speaks for the class.
     """
     base = base_of(model)
-    after_base = model.layers[model.layers.index(base) + 1 :]
+    *before, classifier = model.layers[model.layers.index(base) + 1 :]
     feature_map = base(tf.cast(picture[None], tf.float32), training=False)
     with tf.GradientTape() as tape:
         tape.watch(feature_map)
         output = feature_map
-        for layer in after_base:
+        for layer in before:
             output = layer(output, training=False)
-        probabilities = tf.concat([1 - output, output], axis=1) if output.shape[1] == 1 else output
-        index = int(tf.argmax(probabilities[0])) if class_index is None else class_index
         # The logit, not the probability: a sure model's probability has no slope left.
-        evidence = tf.math.log(probabilities[:, index] + 1e-7) - tf.math.log(
-            1 - probabilities[:, index] + 1e-7
-        )
+        logits = keras.ops.matmul(output, classifier.kernel) + classifier.bias
+        if logits.shape[1] == 1:
+            logits = tf.concat([-logits, logits], axis=1)
+        index = int(tf.argmax(logits[0])) if class_index is None else class_index
+        evidence = logits[:, index]
     weights = tf.reduce_mean(tape.gradient(evidence, feature_map), axis=(1, 2), keepdims=True)
     heat = tf.nn.relu(tf.reduce_sum(weights * feature_map, axis=-1))[0].numpy()
     return heat / heat.max() if heat.max() > 0 else heat

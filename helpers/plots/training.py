@@ -1,0 +1,185 @@
+"""Figures of lesson 5: how fine-tuning goes, what spoils it, and what the finished model does."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from . import figure as core
+
+
+def curves_with_spread(
+    curves: Mapping[str, np.ndarray],
+    finding: str,
+    measure: str = "validation accuracy",
+    epochs: Sequence[float] | None = None,
+    chance: float | None = None,
+) -> core.DescribedFigure:
+    """Draw a measure against epochs: each setting's mean as a line, its runs as a band from low to high.
+
+    Args:
+        curves: name -> array `(runs, points)`; the runs of one setting have as many points.
+        finding: the title.
+        measure: what is measured, with its unit, for the axis.
+        epochs: after how many epochs each point was measured; 0, 1, 2 … if left out.
+        chance: what guessing would reach, drawn as a line; None for none.
+    """
+    figure, axis = core.new_figure(7, 3.4)
+    said = _draw_curves(axis, curves, epochs)
+    if chance is not None:
+        axis.axhline(chance, color=core.GREY, linestyle=":", label="guessing")
+    axis.set_ylabel(measure)
+    axis.legend(frameon=False, fontsize=9)
+    axis.set_title(finding)
+    return core.describe(figure, f"{finding}. Curves of {measure} over epochs. {'; '.join(said)}.")
+
+
+def start_slope_asymptote(
+    curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, epochs: Sequence[float], finding: str
+) -> core.DescribedFigure:
+    """Draw learning curves beside the three numbers of the tutorial's figure 1, as bars.
+
+    Args:
+        curves: name -> validation accuracy, array `(runs, points)`.
+        numbers: one row a curve, by its name; columns `start`, `slope`, `asymptote`.
+        epochs: after how many epochs each point was measured.
+        finding: the title.
+    """
+    figure, (left, right) = core.new_figure(10, 3.7, 1, 2, width_ratios=(1.6, 1))
+    _draw_curves(left, curves, epochs)
+    left.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
+    left.set_ylabel("validation accuracy")
+    left.legend(frameon=False, fontsize=9, loc="lower right")
+    width = 0.8 / len(numbers)
+    for number, (name, row) in enumerate(numbers.iterrows()):
+        places = np.arange(len(row)) + (number - (len(numbers) - 1) / 2) * width
+        bars = right.bar(
+            places,
+            row,
+            width * 0.92,
+            color=core.COLOURS[number],
+            hatch=core.HATCHES[number],
+            edgecolor="white",
+            label=name,
+        )
+        right.bar_label(bars, [f"{value:.2f}" for value in row], fontsize=8)
+    right.set_xticks(range(numbers.shape[1]), numbers.columns)
+    right.set_ylabel("accuracy (slope: gain a measurement)")
+    right.set_ylim(0, 1.1)
+    figure.suptitle(finding, fontsize=11)
+    said = [
+        f"{name}: start {row['start']:.2f}, slope {row['slope']:.2f}, asymptote {row['asymptote']:.2f}"
+        for name, row in numbers.iterrows()
+    ]
+    return core.describe(
+        figure, f"{finding}. Curves of validation accuracy over epochs, and bars. {'; '.join(said)}."
+    )
+
+
+def _draw_curves(axis, curves: Mapping[str, np.ndarray], epochs: Sequence[float] | None) -> list[str]:
+    """Draw mean and band of each setting; return what each does, in words."""
+    said = []
+    for number, (name, runs) in enumerate(curves.items()):
+        runs = np.atleast_2d(runs)
+        places = np.arange(runs.shape[1]) if epochs is None else np.asarray(epochs)
+        colour, mean = core.COLOURS[number], runs.mean(axis=0)
+        axis.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+        axis.plot(
+            places,
+            mean,
+            color=colour,
+            marker=core.MARKERS[number],
+            linestyle=core.LINES[number],
+            markersize=3.5,
+            label=name if len(runs) == 1 else f"{name} (mean of {len(runs)}, band: all of them)",
+        )
+        said.append(f"{name}: from {mean[0]:.2f} to {mean[-1]:.2f}")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_xlabel("epochs of training")
+    axis.grid(alpha=0.3)
+    return said
+
+
+def confusion(table: pd.DataFrame) -> core.DescribedFigure:
+    """Draw a confusion table: true classes down, predicted ones across, each field with its count.
+
+    Args:
+        table: counts, `evaluate.Report.confusion`.
+    """
+    counts = table.to_numpy()
+    wrong = int(counts.sum() - np.trace(counts))
+    figure, axis = core.new_figure(3.9, 3.4)
+    # Shares of each row: a class with more pictures is not darker for that.
+    axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(min=1), cmap="Blues", vmin=0, vmax=1.3)
+    for (row, column), count in np.ndenumerate(counts):
+        axis.text(column, row, f"{count}", ha="center", va="center", fontsize=15, color=core.BLACK)
+    axis.set_xticks(range(len(table.columns)), table.columns)
+    axis.set_yticks(range(len(table.index)), table.index)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("true")
+    axis.spines[:].set_visible(False)
+    finding = f"{wrong} of {counts.sum()} pictures on the wrong side"
+    axis.set_title(finding)
+    said = [
+        f"{counts[row, column]} of true class {true} predicted as {predicted}"
+        for row, true in enumerate(table.index)
+        for column, predicted in enumerate(table.columns)
+    ]
+    return core.describe(figure, f"Confusion table: {finding}. {', '.join(said)}.")
+
+
+def mistakes(pictures: Sequence[np.ndarray], table: pd.DataFrame, columns: int = 4) -> core.DescribedFigure:
+    """Draw pictures with their true class and what the model made of them.
+
+    Args:
+        pictures: n times RGB `(height, width, 3)`, 0-255.
+        table: n rows of `evaluate.worst_mistakes`.
+        columns: pictures a row.
+    """
+    rows = -(-len(pictures) // columns)
+    figure, axes = core.new_figure(2.2 * columns, 2.6 * rows + 0.4, rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set_axis_off()
+    for axis, picture, row in zip(axes.flat, pictures, table.itertuples(), strict=False):
+        core.show_image(
+            axis, picture, f"{row.label}, taken for a {row.predicted}\np({row.label}) = {row.probability:.2f}"
+        )
+        if row.predicted == row.label:
+            axis.set_title(f"{row.label}, recognised\np({row.label}) = {row.probability:.2f}", fontsize=9)
+    wrong = int((table["predicted"] != table["label"]).sum())
+    finding = f"The {len(table)} hardest pictures: {wrong} wrong, {len(table) - wrong} right but least sure"
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(figure, f"{finding}. Each with its true class and that class's probability.")
+
+
+def heat_maps(
+    pictures: Sequence[np.ndarray], heats: Sequence[np.ndarray], titles: Sequence[str], finding: str
+) -> core.DescribedFigure:
+    """Draw pictures, and under each the same one with its Grad-CAM heat laid over it.
+
+    Args:
+        pictures: n times RGB `(height, width, 3)`, 0-255.
+        heats: n times `(rows, columns)`, 0 to 1, of `evaluate.grad_cam`.
+        titles: one a picture.
+        finding: the title of the figure.
+    """
+    figure, axes = core.new_figure(2 * len(pictures), 4.6, 2, len(pictures), squeeze=False)
+    for above, below, picture, heat, title in zip(*axes, pictures, heats, titles, strict=True):
+        height, width = picture.shape[:2]
+        core.show_image(above, picture, title)
+        core.show_image(below, picture)
+        shown = below.imshow(
+            cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1),
+            cmap="inferno",
+            alpha=0.55,
+            vmin=0,
+            vmax=1,
+        )
+    figure.colorbar(shown, ax=axes[1].tolist(), label="evidence (share of most)", shrink=0.8)
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(
+        figure,
+        f"{finding}. {len(pictures)} pictures, and below each where its evidence lies: {'; '.join(titles)}.",
+    )

@@ -1,0 +1,75 @@
+"""The figures of lesson 5: each is made, says its finding and describes what it shows."""
+
+import numpy as np
+import pandas as pd
+
+from helpers.plots import training
+
+
+def titles(figure) -> str:
+    """Return all titles of a figure in one text."""
+    return " ".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
+
+
+def png_of(figure) -> bytes:
+    return figure._repr_mimebundle_()[0]["image/png"]
+
+
+def test_curves_with_spread_describe_their_means():
+    runs = {"small": np.array([[0.5, 0.7], [0.7, 0.9]]), "large": np.array([0.5, 0.4])}
+    figure = training.curves_with_spread(runs, "Large is bad", chance=0.5)
+    assert "small: from 0.60 to 0.80; large: from 0.50 to 0.40" in figure.alt_text
+    assert titles(figure).strip() == "Large is bad"
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["small (mean of 2, band: all of them)", "large", "guessing"]
+    assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_start_slope_asymptote_shows_each_number():
+    curves = {"transfer": np.array([[0.5, 0.9]]), "from scratch": np.array([[0.5, 0.6]])}
+    numbers = pd.DataFrame(
+        {"start": [0.5, 0.5], "slope": [0.4, 0.1], "asymptote": [0.7, 0.55]}, index=list(curves)
+    )
+    figure = training.start_slope_asymptote(curves, numbers, [0, 0.25], "Transfer is ahead")
+    assert "transfer: start 0.50, slope 0.40, asymptote 0.70" in figure.alt_text
+    assert {text.get_text() for text in figure.axes[1].texts} >= {"0.40", "0.10"}
+    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_xdata(), [0, 0.25])
+    assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_confusion_counts_what_is_off_the_diagonal():
+    table = pd.DataFrame([[70, 1], [2, 0]], index=["cat", "dog"], columns=["cat", "dog"])
+    figure = training.confusion(table)
+    assert titles(figure).strip() == "3 of 73 pictures on the wrong side"
+    assert "2 of true class dog predicted as cat" in figure.alt_text
+    assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_confusion_of_a_class_without_pictures():
+    table = pd.DataFrame([[3, 0], [0, 0]], index=["cat", "dog"], columns=["cat", "dog"])
+    assert png_of(training.confusion(table)).startswith(b"\x89PNG")
+
+
+def test_mistakes_tell_wrong_from_right_but_unsure():
+    table = pd.DataFrame(
+        {
+            "label": ["cat", "dog", "dog", "cat", "cat"],
+            "predicted": ["dog", "cat", "dog", "cat", "cat"],
+            "probability": [0.1, 0.2, 0.6, 0.7, 0.8],
+        }
+    )
+    figure = training.mistakes([np.zeros((8, 8, 3), np.uint8)] * 5, table)
+    assert "2 wrong, 3 right but least sure" in titles(figure)
+    assert "cat, taken for a dog\np(cat) = 0.10" in titles(figure)
+    assert "dog, recognised" in titles(figure)
+    assert len(figure.axes) == 8
+
+
+def test_heat_maps_lay_the_heat_over_the_whole_picture():
+    picture, heat = np.zeros((16, 16, 3), np.uint8), np.eye(4)
+    figure = training.heat_maps([picture, picture], [heat, heat], ["a cat", "a dog"], "It looks at faces")
+    assert "It looks at faces" in titles(figure)
+    assert "a cat; a dog" in figure.alt_text
+    overlay = figure.axes[2].images[1].get_array()
+    assert overlay.shape == (16, 16) and overlay.min() >= 0 and overlay.max() <= 1
+    assert png_of(figure).startswith(b"\x89PNG")
