@@ -7,6 +7,7 @@ frozen (warm-up), then the base, or its last blocks, learns along at a small rat
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -359,8 +360,12 @@ class ActivationBatches(keras.utils.PyDataset):
 
     def __init__(self, lower: keras.Model, batches: ImageBatches):
         super().__init__()
-        self.batches = batches
-        self.activations = outputs_of(lower, batches.data["path"].tolist())
+        self.lower, self.batches = lower, batches
+
+    @cached_property
+    def activations(self) -> np.ndarray:
+        """What the frozen layers make of each picture; computed at the first batch, if one is asked for."""
+        return outputs_of(self.lower, self.batches.data["path"].tolist())
 
     def __len__(self) -> int:
         return len(self.batches)
