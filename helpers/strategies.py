@@ -64,8 +64,8 @@ class Recipe:
 WARM_UP = Recipe(learning_rate=3e-3, epochs=10, steps=80)
 RECIPES = {
     HEAD_ONLY: WARM_UP,
-    FINE_TUNE: Recipe(learning_rate=1e-4, epochs=5, steps=60),  # after the warm-up
-    FROM_SCRATCH: Recipe(learning_rate=3e-3, epochs=15, steps=200),
+    FINE_TUNE: Recipe(learning_rate=1e-4, epochs=4, steps=40),  # after the warm-up
+    FROM_SCRATCH: Recipe(learning_rate=1e-3, epochs=10, steps=120),
 }
 
 
@@ -199,33 +199,35 @@ def _outputs(model: keras.Model, inputs: np.ndarray, description: str) -> tuple[
 
 
 def small_cnn(image_size: int, n_classes: int, seed: int) -> keras.Model:
-    """Build the network that learns from scratch: four convolutions, each halving height and width.
+    """Build the network that learns from scratch: three convolutions and a dense layer.
 
-    A large network has less of a chance: with 640 pictures and nothing learnt before, its millions
-    of weights fit anything.
+    It is small on purpose: with 640 pictures and nothing learnt before, a network of millions of
+    weights has less of a chance.
 
     Returns:
         A model: RGB `(n, image_size, image_size, 3)`, 0-255, to probabilities `(n, 1)` for two
         classes, `(n, n_classes)` for more.
     """
     keras.utils.set_random_seed(seed)
-    one_output = n_classes == 2
+    units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     blocks = []
-    for channels in (16, 32, 64, 128):
+    for channels, kernel_size, stride in ((32, 8, 4), (64, 3, 2), (128, 3, 2)):
         blocks += [
-            layers.Conv2D(channels, 3, 2, padding="same", use_bias=False),
-            # Momentum 0.9 for Keras's 0.99: its running statistics must settle within 200 steps.
+            layers.Conv2D(channels, kernel_size, stride, padding="same", use_bias=False),
+            # Momentum 0.9 for Keras's 0.99: its running statistics must settle within 120 steps.
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]
+    # Flattened, not averaged: a digit's strokes are told apart by where they are. With averaging, 40
+    # digits gave 0.63 on validation, with flattening 0.78.
     return keras.Sequential(
         [
             keras.Input((image_size, image_size, 3)),
             layers.Rescaling(1 / 127.5, -1.0),
             *blocks,
-            layers.GlobalAveragePooling2D(),
+            layers.Flatten(name="features"),
             layers.Dropout(0.2, seed=seed),
-            layers.Dense(1 if one_output else n_classes, activation="sigmoid" if one_output else "softmax"),
+            layers.Dense(units, activation=activation),
         ],
         name="small_cnn",
     )
@@ -426,15 +428,15 @@ def small_cnn_features(teacher: Domain, n_train: int, pupil: Domain, seed: int) 
         seed: of the first weights and of the choice of pictures.
 
     Returns:
-        float32 features `(n, 128)` of all of the pupil's pictures; model A's own accuracy on the
+        float32 features `(n, d)` of all of the pupil's pictures; model A's own accuracy on the
         teacher's held-out part, 0-1.
     """
     model = small_cnn(teacher.pictures.shape[1], len(teacher.classes), seed)
     if n_train:
         rows = teacher.training_rows(n_train, seed)
         _fit(model, teacher.pictures[rows], teacher.targets()[rows], RECIPES[FROM_SCRATCH], seed)
-    pooled = next(layer for layer in model.layers if isinstance(layer, layers.GlobalAveragePooling2D))
-    features = keras.Model(model.inputs, pooled.output).predict(pupil.pictures, batch_size=256, verbose=0)
+    below_head = keras.Model(model.inputs, model.get_layer("features").output)
+    features = below_head.predict(pupil.pictures, batch_size=256, verbose=0)
     return features, _score(model, teacher.pictures, teacher).accuracy
 
 

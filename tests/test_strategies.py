@@ -179,7 +179,7 @@ def test_verdicts():
 def test_features_of_models_a(digits):
     teacher, pupil = digits.only("01", "0 and 1"), digits.only("234", "2 to 4")
     found, own = strategies.small_cnn_features(teacher, 20, pupil, seed=0)
-    assert found.shape == (len(pupil.labels), 128) and 0 <= own <= 1
+    assert found.shape == (len(pupil.labels), 4 * 4 * 128) and 0 <= own <= 1
     untrained, _ = strategies.small_cnn_features(teacher, 0, pupil, seed=0)
     assert not np.allclose(found, untrained)
     scores = strategies.head_scores(pupil, untrained, 30, seeds=2)

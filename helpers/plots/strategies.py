@@ -13,7 +13,6 @@ from .figure import (
     DescribedFigure,
     describe,
     new_figure,
-    show_image,
 )
 
 
