@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from helpers import drawings, runtime
+from . import drawings, runtime
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 GITHUB_ARCHIVE = f"https://github.com/ardamavi/Dog-Cat-Classifier/archive/{COMMIT}.zip"

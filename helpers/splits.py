@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from helpers import survey
+from . import survey
 
 # scikit-learn is imported by the functions that use it: it takes most of a second.
 

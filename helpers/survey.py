@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 
-from helpers import images, runtime
+from . import images, runtime
 
 THUMBNAIL_SIZE = 16
 ROWS_AT_ONCE = 1024
@@ -62,6 +62,34 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07) -> pd.D
         found += zip(paths[start + a], paths[start + b], distances[a, b].clip(0).astype(float), strict=True)
     pairs = pd.DataFrame(found, columns=["path_a", "path_b", "distance"])
     return pairs.sort_values("distance", kind="stable", ignore_index=True)
+
+
+def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
+    """Describe every image by its edges, for classifiers that are to train in a moment.
+
+    A plain form of the histograms of oriented gradients of Dalal and Triggs (2005): the image, grey,
+    is divided into 8 × 8 cells, and each cell says how much of its contrast runs in each of nine
+    directions. Square roots keep one strong edge from outweighing all others.
+
+    Returns:
+        float32 array `(n, 576)`, 0-1; the squares of each row add up to 1.
+
+    Raises:
+        images.UnreadableImage: for the first image that cannot be read.
+    """
+    cells, directions = 8, 9
+    pictures = images.read_many(data.path, image_size)
+    grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
+    down, across = np.gradient(grey, axis=(1, 2))
+    strength = np.hypot(across, down)
+    direction = np.minimum(np.arctan2(down, across) % np.pi / np.pi * directions, directions - 1).astype(int)
+    side = image_size // cells
+    features = [
+        (strength * (direction == number)).reshape(-1, cells, side, cells, side).sum(axis=(2, 4))
+        for number in range(directions)
+    ]
+    features = np.stack(features, axis=-1).reshape(len(grey), -1)
+    return np.sqrt(features / np.maximum(features.sum(axis=1, keepdims=True), 1e-6))
 
 
 def _facts(path: str) -> tuple:
