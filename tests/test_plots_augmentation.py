@@ -1,0 +1,54 @@
+"""Figures of lesson 3: they are drawn, they describe themselves, and they say what is true."""
+
+import numpy as np
+import pytest
+
+from helpers import drawings, plots
+
+
+@pytest.fixture(scope="module")
+def twenty():
+    return [drawings.draw_pet("cat", seed, size=32) for seed in range(20)]
+
+
+def alt_text(figure):
+    """Render the figure as a notebook does and return its description."""
+    content, metadata = figure._repr_mimebundle_()
+    assert content["image/png"].startswith(b"\x89PNG")
+    assert content["text/plain"] == f"Figure: {metadata['image/png']['alt']}"
+    return metadata["image/png"]["alt"]
+
+
+def test_side_by_side_names_every_picture(twenty):
+    figure = plots.side_by_side(
+        {"one": twenty[0], "two": twenty[1], "three": twenty[2]}, "They differ", columns=2
+    )
+    assert alt_text(figure) == "They differ. Pictures: one; two; three."
+    assert len(figure.axes) == 4
+
+
+def test_side_by_side_takes_values_out_of_range():
+    plots.side_by_side({"hot": np.full((8, 8, 3), 300.0), "cold": np.full((8, 8, 3), -5.0)}, "Clipped")
+
+
+def test_variants_shows_each_picture_once(twenty):
+    figure = plots.variants(twenty)
+    assert "20 variants of one picture" in alt_text(figure)
+    drawn = [axis.images[0].get_array() for axis in figure.axes]
+    assert all(np.array_equal(one, other) for one, other in zip(drawn, twenty, strict=True))
+    with pytest.raises(ValueError):
+        plots.variants(twenty[:19])
+
+
+def test_grid_order_frames_what_is_repeated(twenty):
+    order = [i + j + j * i for i in range(4) for j in range(5)]
+    figure = plots.grid_order(twenty, order)
+    assert "which are 13 different ones" in alt_text(figure)
+    framed = [axis for axis in figure.axes if axis.patches]
+    assert len(framed) == 20 - 13
+
+
+def test_score_by_epoch_says_what_it_shows():
+    figure = plots.score_by_epoch([0.5] * 4, [0.5, 0.6, 0.4, 0.55], "dark means dog")
+    assert "over 4 epochs" in alt_text(figure)
+    assert "dark means dog" in figure.axes[0].get_title()
