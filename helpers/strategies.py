@@ -59,13 +59,12 @@ class Recipe:
         return max(self.epochs, -(-self.steps // batches))
 
 
-# Learning rates: for each strategy the best of three, by validation accuracy within the pool, over both
-# domains and sizes. Epochs: as many as a lesson's minutes allow, and enough for the curves to flatten.
-WARM_UP = Recipe(learning_rate=3e-3, epochs=10, steps=80)
+# Learning rates: for each strategy the best of three (1e-4, 3e-4, 1e-3 for fine-tuning; 3e-4, 1e-3, 3e-3
+# from scratch), by the mean validation accuracy over both domains and sizes, validated within the
+# pool. Epochs: as many as a lesson's minutes allow. A head alone has one best solution and is solved for.
 RECIPES = {
-    HEAD_ONLY: WARM_UP,
-    FINE_TUNE: Recipe(learning_rate=1e-4, epochs=4, steps=40),  # after the warm-up
-    FROM_SCRATCH: Recipe(learning_rate=1e-3, epochs=10, steps=120),
+    FINE_TUNE: Recipe(learning_rate=1e-3, epochs=4, steps=40),  # after the warm-up
+    FROM_SCRATCH: Recipe(learning_rate=3e-4, epochs=10, steps=120),
 }
 
 
@@ -314,18 +313,15 @@ def _fine_tune(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
 
 
 def _warmed_up(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int, last_blocks: keras.Model):
-    """Return a classifier of activations at the cut whose head is trained, and the epochs it took."""
+    """Return a classifier of activations at the cut whose head is trained, and the epochs it took.
+
+    The head is one dense layer, its loss convex: logistic regression finds the same minimum as Adam
+    would after many epochs, in a fraction of the time. Its settings are scikit-learn's defaults.
+    """
     classifier = transfer.build_classifier(last_blocks, domain.classes, seed=seed)
-    epochs = WARM_UP.epochs_for(len(rows))
-    transfer.warm_up_on_features(
-        classifier,
-        (kept.features[rows], domain.targets()[rows]),
-        epochs=epochs,
-        learning_rate=WARM_UP.learning_rate,
-        batch_size=BATCH_SIZE,
-        seed=seed,
-    )
-    return classifier, epochs
+    solved = LogisticRegression(max_iter=1000).fit(kept.features[rows], domain.labels[rows])
+    classifier.get_layer("classifier").set_weights([solved.coef_.T, solved.intercept_])
+    return classifier, int(solved.n_iter_[0])
 
 
 def _from_scratch(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
@@ -339,7 +335,7 @@ def _fit(model: keras.Model, inputs: np.ndarray, targets: np.ndarray, recipe: Re
     pictures = tf.data.Dataset.from_tensor_slices((inputs, targets)).shuffle(len(inputs), seed=seed)
     transfer.compile_classifier(model, recipe.learning_rate)
     # All epochs in one: what Keras does between epochs would take longer than an epoch of two batches.
-    model.fit(pictures.batch(BATCH_SIZE).repeat(epochs).prefetch(2), verbose=0)
+    model.fit(pictures.batch(BATCH_SIZE).repeat(epochs).prefetch(2), shuffle=False, verbose=0)
     return epochs
 
 
