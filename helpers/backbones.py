@@ -12,11 +12,13 @@ from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
-from . import checkpoints
+from . import checkpoints, runtime
+
+with runtime.quiet_libraries:
+    import keras
+    from keras import layers
 
 NAMES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2", "vgg16")
 DEFAULT = "efficientnet_lite0"
