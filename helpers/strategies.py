@@ -11,18 +11,19 @@ from dataclasses import asdict, dataclass
 from itertools import product
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from keras import layers
+from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from . import backbones, evaluate, images, runtime, splits, transfer
+
+with runtime.quiet_libraries:
+    import keras
+    import tensorflow as tf
+    from keras import layers
 
 HEAD_ONLY, FINE_TUNE, FROM_SCRATCH = STRATEGIES = ("head only", "fine-tune", "from scratch")
 
@@ -292,9 +293,15 @@ def run_cell(strategy: str, domain: Domain, kept: Bottleneck, n_train: int, seed
 
 
 def _score(model: keras.Model, inputs: np.ndarray, domain: Domain) -> evaluate.Report:
-    outputs = model.predict(inputs[domain.held_out], batch_size=256, verbose=0)
+    outputs = _predict(model, inputs[domain.held_out])
     probabilities = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
     return evaluate.score(probabilities, domain.labels[domain.held_out], domain.classes)
+
+
+def _predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    # Called once a model, so that tracing, as `Model.predict` does it, would take longer than it saves.
+    starts = range(0, len(inputs), 256)
+    return np.concatenate([model(inputs[i : i + 256], training=False).numpy() for i in starts])
 
 
 def _head_only(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
@@ -373,37 +380,41 @@ def summarise(grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def difference(grid: pd.DataFrame, domain: str, n_train: int, one: str, other: str) -> tuple[float, float]:
-    """Return how much more accurate one strategy is than another, and the spread of that.
+    """Return how much more accurate one strategy is than another, and how sure that is.
 
-    Seeds are compared one by one, since both strategies had the same training pictures: the first
-    number is the mean of the differences, the second their standard deviation.
+    Seeds are compared one by one, since both strategies had the same training pictures.
+
+    Returns:
+        The mean of the differences; the half-width of its 95 % interval (Student, 1908). A
+        mean smaller than that may be chance.
     """
     cells = grid[(grid["domain"] == domain) & (grid["n_train"] == n_train)]
     accuracy = cells.pivot(index="seed", columns="strategy", values="accuracy")
     differences = (accuracy[one] - accuracy[other]).dropna()
-    return float(differences.mean()), float(differences.std())
+    half_width = stats.t.ppf(0.975, len(differences) - 1) * differences.sem()
+    return float(differences.mean()), float(half_width)
 
 
 def verdicts(grid: pd.DataFrame) -> pd.DataFrame:
     """Hold the tutorial's figure 5 against a grid: one row a box.
 
-    The smallest training set is "small", the largest "large". A box `agrees` when the advised
-    strategy came first, is `undecided` when the winner's lead is within the spread of that lead
-    (see `difference`), and `disagrees` otherwise.
+    The smallest training set is "small", the largest "large". The advised strategy is compared
+    with its best rival: the box `agrees` or `disagrees` where the lead is outside its margin of
+    chance (see `difference`), and is `undecided` within it.
 
     Returns:
-        Columns `domain`, `size`, `n_train`, `advised`, `best`, `lead` (of the best over the advised),
-        `spread`, `verdict`.
+        Columns `domain`, `size`, `n_train`, `advised`, `rival`, `lead` (of the advised strategy, negative
+        where it is behind), `margin`, `verdict`.
     """
     rows = []
     sizes = {"small": grid["n_train"].min(), "large": grid["n_train"].max()}
     for (domain, size), advised in ADVICE.items():
         cells = grid[(grid["domain"] == domain) & (grid["n_train"] == sizes[size])]
-        best = cells.groupby("strategy")["accuracy"].mean().idxmax()
-        lead, spread = difference(grid, domain, sizes[size], best, advised)
-        verdict = "agrees" if best == advised else "undecided" if lead <= spread else "disagrees"
-        rows.append((domain, size, sizes[size], advised, best, lead, spread, verdict))
-    columns = ["domain", "size", "n_train", "advised", "best", "lead", "spread", "verdict"]
+        rival = cells.groupby("strategy")["accuracy"].mean().drop(advised).idxmax()
+        lead, margin = difference(grid, domain, sizes[size], advised, rival)
+        verdict = "agrees" if lead > margin else "disagrees" if lead < -margin else "undecided"
+        rows.append((domain, size, sizes[size], advised, rival, lead, margin, verdict))
+    columns = ["domain", "size", "n_train", "advised", "rival", "lead", "margin", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -431,16 +442,15 @@ def small_cnn_features(teacher: Domain, n_train: int, pupil: Domain, seed: int) 
     if n_train:
         rows = teacher.training_rows(n_train, seed)
         _fit(model, teacher.pictures[rows], teacher.targets()[rows], RECIPES[FROM_SCRATCH], seed)
-    below_head = keras.Model(model.inputs, model.get_layer("features").output)
-    features = below_head.predict(pupil.pictures, batch_size=256, verbose=0)
-    return features, _score(model, teacher.pictures, teacher).accuracy
+    below_head = keras.Model(model.inputs[0], model.get_layer("features").output)
+    return _predict(below_head, pupil.pictures), _score(model, teacher.pictures, teacher).accuracy
 
 
 def head_scores(domain: Domain, features: np.ndarray, n_train: int, seeds: int) -> np.ndarray:
-    """Score heads trained on any features: logistic regression on standardised columns.
+    """Score heads trained on any features: logistic regression after centring and scaling.
 
-    Networks of different kinds give features of very different scale; standardised, each kind has
-    the same chance.
+    Networks of different kinds give features of very different size. Brought to one scale, as a
+    whole and not column by column, each kind has the same chance.
 
     Returns:
         float array `(seeds,)`: held-out accuracy for each of the seeds 0, 1, …
@@ -448,7 +458,8 @@ def head_scores(domain: Domain, features: np.ndarray, n_train: int, seeds: int) 
     scores = []
     for seed in range(seeds):
         rows = domain.training_rows(n_train, seed)
-        head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-        head.fit(features[rows], domain.labels[rows])
-        scores.append(head.score(features[domain.held_out], domain.labels[domain.held_out]))
+        centre = features[rows].mean(axis=0)
+        scaled = (features - centre) / (features[rows] - centre).std()
+        head = LogisticRegression(max_iter=1000).fit(scaled[rows], domain.labels[rows])
+        scores.append(head.score(scaled[domain.held_out], domain.labels[domain.held_out]))
     return np.array(scores)

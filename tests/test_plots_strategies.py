@@ -27,9 +27,9 @@ def grid() -> pd.DataFrame:
 def test_four_boxes(grid):
     figure = figures.four_boxes(strategies.summarise(grid), strategies.verdicts(grid))
     assert len(figure.axes) == 4
-    assert "comes first in 1 of 4" in figure.get_suptitle()
-    assert "disagrees: fine-tune" in figure.axes[3].get_title(loc="left")
-    assert "best is fine-tune" in figure.alt_text
+    assert "1 × agrees" in figure.get_suptitle()
+    assert "measured: fine-tune, 0.34 ahead" in figure.axes[3].get_title(loc="left")
+    assert "tutorial from scratch, measured: fine-tune" in figure.alt_text
 
 
 def test_accuracy_by_size(grid):

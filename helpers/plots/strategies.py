@@ -47,26 +47,27 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
                 place,
                 f"{name}  {row['accuracy']:.3f} ± {row['spread']:.3f}",
                 va="center",
-                weight="bold" if name == box.best else "normal",
+                weight="bold" if row["accuracy"] == cells["accuracy"].max() else "normal",
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5},
             )
         axis.set(yticks=[], ylim=(len(strategies) - 0.5, -0.5), xlim=(0, 1.03))
         outcome = {
-            "agrees": "the measurement agrees",
-            "undecided": f"undecided: {box.best} leads within the spread",
-            "disagrees": f"the measurement disagrees: {box.best}",
+            "agrees": f"measured: {box.advised}, {box.lead:.2f} ahead",
+            "undecided": f"measured: {box.advised} or {box.rival}, undecided",
+            "disagrees": f"measured: {box.rival}, {-box.lead:.2f} ahead",
         }[box.verdict]
         axis.set_title(
             f"{box.domain}, {box.n_train} pictures\ntutorial: {box.advised}; {outcome}",
             fontsize=10,
             loc="left",
         )
-        said.append(f"{box.domain} with {box.n_train} pictures: best is {box.best}, {outcome}")
+        said.append(f"{box.domain} with {box.n_train} pictures: tutorial {box.advised}, {outcome}")
     for axis in axes[-1]:
         axis.set_xlabel("held-out accuracy (mean ± standard deviation over seeds)")
-    agreeing = (verdicts["verdict"] == "agrees").sum()
+    counts = verdicts["verdict"].value_counts().reindex(["agrees", "undecided", "disagrees"], fill_value=0)
     figure.suptitle(
-        f"Figure 5, measured: the tutorial's advice comes first in {agreeing} of {len(verdicts)} boxes"
+        f"Figure 5, measured, in {len(verdicts)} boxes: {counts['agrees']} × agrees with the tutorial, "
+        f"{counts['undecided']} × undecided, {counts['disagrees']} × disagrees"
     )
     return describe(figure, f"Four boxes of bars, one bar a strategy. {'; '.join(said)}.")
 
@@ -98,10 +99,8 @@ def accuracy_by_size(grid: pd.DataFrame) -> DescribedFigure:
                 label=strategy,
             )
             axis.scatter(cells["n_train"] * shift, cells["accuracy"], s=9, color=COLOURS[number], alpha=0.5)
-        winners = [_best(grid, domain, size) for size in (sizes[0], sizes[-1])]
-        finding = (
-            f"{winners[0]} leads" if winners[0] == winners[1] else f"{winners[0]}, then {winners[1]} leads"
-        )
+        first, last = (_leaders(grid, domain, size) for size in (sizes[0], sizes[-1]))
+        finding = first if first == last else f"first {first}, then {last}"
         axis.set(xscale="log", xlabel="training pictures (logarithmic)", title=f"{domain}: {finding}")
         axis.set_xticks(sizes, [str(size) for size in sizes])
         axis.minorticks_off()
@@ -153,6 +152,11 @@ def accuracy_by_seconds(summary: pd.DataFrame) -> DescribedFigure:
         cheapest = largest.loc[largest["seconds"].idxmin(), "strategy"]
         finding = f"{best} is best" + (" and cheapest" if best == cheapest else f", {cheapest} cheapest")
         axis.set(xscale="log", xlabel="seconds of training (logarithmic)", title=f"{domain}: {finding}")
+    low, high = axes[0, 0].get_xlim()
+    ticks = [tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if low < tick < high]
+    for axis in axes[0]:
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
     axes[0, 0].set_ylabel("held-out accuracy")
     axes[0, -1].legend(frameon=False, loc="lower right")
     return describe(
@@ -193,6 +197,11 @@ def models_a(scores: pd.DataFrame, chance: float) -> DescribedFigure:
     )
 
 
-def _best(grid: pd.DataFrame, domain: str, n_train: int) -> str:
+def _leaders(grid: pd.DataFrame, domain: str, n_train: int) -> str:
+    """Name the most accurate strategy, with those that come within the spread of it."""
     cells = grid[(grid["domain"] == domain) & (grid["n_train"] == n_train)]
-    return cells.groupby("strategy")["accuracy"].mean().idxmax()
+    accuracy = cells.groupby("strategy", sort=False)["accuracy"].agg(["mean", "std"])
+    best = accuracy.loc[accuracy["mean"].idxmax()]
+    near = best["mean"] - accuracy["mean"] <= np.maximum(best["std"], accuracy["std"])
+    names = list(accuracy.index[near])
+    return f"{' and '.join(names)} {'leads' if len(names) == 1 else 'lead'}"
