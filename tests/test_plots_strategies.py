@@ -53,5 +53,5 @@ def test_models_a():
         {"model_a": ["nothing learnt"] * 2 + ["photos"] * 2, "accuracy": [0.5, 0.6, 0.9, 0.8]}
     )
     figure = figures.models_a(scores, chance=0.2)
-    assert figure.axes[0].get_title() == "The best features come from: photos"
+    assert figure.axes[0].get_title() == "1 of 2 models A are within the spread of the best"
     assert "2 different models" in figure.alt_text

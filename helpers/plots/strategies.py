@@ -167,19 +167,22 @@ def accuracy_by_seconds(summary: pd.DataFrame) -> DescribedFigure:
 
 
 def models_a(scores: pd.DataFrame, chance: float) -> DescribedFigure:
-    """Draw how well heads do on the features of different models A, best at the bottom.
+    """Draw how well heads do on the features of different models A, a row each.
 
     Args:
         scores: a row a score, columns `model_a` (its description) and `accuracy` (of the head, 0-1).
         chance: accuracy of guessing.
     """
     names = list(scores["model_a"].unique())
+    accuracy = scores.groupby("model_a")["accuracy"].agg(["mean", "std"])
+    best = accuracy.loc[accuracy["mean"].idxmax()]
+    near = accuracy[best["mean"] - accuracy["mean"] <= best["std"]]
     figure, axis = new_figure(8, 0.55 * len(names) + 1.2)
     for place, name in enumerate(names):
-        accuracy = scores.loc[scores["model_a"] == name, "accuracy"]
-        axis.plot(accuracy, np.full(len(accuracy), place), ".", color=GREY, alpha=0.6)
+        values = scores.loc[scores["model_a"] == name, "accuracy"]
+        axis.plot(values, np.full(len(values), place), ".", color=GREY, alpha=0.6)
         axis.errorbar(
-            accuracy.mean(), place, xerr=accuracy.std(), color=COLOURS[0], marker="o", capsize=4, zorder=3
+            values.mean(), place, xerr=values.std(), color=COLOURS[0], marker="o", capsize=4, zorder=3
         )
     axis.axvline(chance, color=BLACK, linewidth=0.8, linestyle=":")
     axis.annotate("guessing", (chance, -0.6), (3, 0), textcoords="offset points", fontsize=8)
@@ -187,7 +190,7 @@ def models_a(scores: pd.DataFrame, chance: float) -> DescribedFigure:
         xlabel="held-out accuracy of a head on model A's features",
         ylim=(len(names) - 0.5, -0.8),
         xlim=(0, 1.02),
-        title=f"The best features come from: {scores.groupby('model_a')['accuracy'].mean().idxmax()}",
+        title=f"{len(near)} of {len(names)} models A are within the spread of the best",
     )
     axis.set_yticks(range(len(names)), names)
     return describe(
