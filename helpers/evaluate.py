@@ -95,6 +95,8 @@ def score(
         raise ValueError("There are 0 pictures to score. Choose a part of the data that has some.")
     if unknown := set(labels) - set(classes):
         raise ValueError(f"The label '{min(unknown)}' is none of {classes}. Pass the classes of the model.")
+    # float32 rows sum to 1 only to rounding; scikit-learn warns of less than its float64 has.
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
     right = int((predicted == labels).sum())
     interval = accuracy_interval(right, len(labels))
