@@ -27,7 +27,7 @@ def example_sheet(data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, s
     chosen = data.groupby("label").sample(columns * rows_a_class, random_state=seed)
     return image_grid(
         images.read_many(chosen.path, TILE),
-        [f"{row.label}: {_name(row.path)}" for row in chosen.itertuples()],
+        [f"{row.label}/{_name(row.path)}" for row in chosen.itertuples()],
         columns,
         f"A random sample: {columns * rows_a_class} images of each class",
     )
@@ -205,29 +205,36 @@ def leak(scores: Mapping[str, Sequence[float]], title: str):
     return describe(figure, f"{title}. Mean accuracy over folds: {said}.")
 
 
-def best_of_many(chosen_on: Sequence[float], fresh: Sequence[float]):
-    """Draw the best accuracy so far while models are tried one by one on a test set, and its true worth.
+def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray):
+    """Draw the accuracy of the best model so far, while models are tried one by one on a test set.
 
-    `chosen_on` and `fresh` give each model's accuracy on the test set that is used for choosing, and
-    on images that none was chosen on.
+    Both arrays are `(n_test_sets, n_models)`, 0-1: each model's accuracy on the test set that is used
+    for choosing, and on images that are not. Lines are means over test sets, bands their quartiles.
     """
     chosen_on, fresh = np.asarray(chosen_on), np.asarray(fresh)
-    best = np.array([chosen_on[:n].argmax() for n in range(1, len(chosen_on) + 1)])
-    tried = np.arange(1, len(best) + 1)
+    tried = np.arange(1, chosen_on.shape[1] + 1)
+    best = np.stack([chosen_on[:, :n].argmax(axis=1) for n in tried], axis=1)
     figure, axis = new_figure(7, 3.4)
-    axis.step(tried, chosen_on[best], where="post", color=RED, label="on the test set it was chosen on")
-    axis.step(
-        tried, fresh[best], where="post", color=BLUE, linestyle="--", label="the same model on fresh images"
-    )
+    for scores, name, colour, line in (
+        (chosen_on, "on the test set it was chosen on", RED, "-"),
+        (fresh, "the same model on fresh images", BLUE, "--"),
+    ):
+        so_far = np.take_along_axis(scores, best, axis=1)
+        axis.plot(tried, so_far.mean(axis=0), linestyle=line, color=colour, label=name)
+        axis.fill_between(
+            tried, *np.quantile(so_far, [0.25, 0.75], axis=0), color=colour, alpha=0.2, linewidth=0
+        )
     axis.axhline(0.5, color=GREY, linestyle=":")
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter("{x:.0f}")
     axis.set(xlabel="models tried (logarithmic)", ylabel="accuracy of the best so far")
-    axis.set_title("The more models one tries on a test set, the better it looks")
+    axis.set_title("The more models one tries on a test set, the better the best one looks")
     axis.legend(frameon=False, loc="upper left")
     return describe(
         figure,
-        f"""Accuracy of the best of up to {len(best)} models that know nothing. On the test set on which
-        they are chosen it climbs with every try; on fresh images it stays near one half.""",
+        f"""Mean accuracy of the best of up to {len(tried)} models that know nothing, over {len(best)}
+        test sets. On the test set on which they are chosen it climbs with every try; on fresh images
+        it stays near one half.""",
     )
 
 
