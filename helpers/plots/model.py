@@ -105,14 +105,19 @@ def training_against_validation(
         ):
             values = own[column].to_numpy()
             axis.scatter(
-                values, np.full(len(values), place + shift), s=16, c=colour, marker=marker, alpha=0.5
+                values,
+                np.full(len(values), place + shift),
+                s=18,
+                c=colour,
+                marker=marker,
+                alpha=0.6,
+                label=column if place == 0 else None,
             )
             axis.plot(
                 [values.mean()] * 2,
                 [place + shift - 0.13, place + shift + 0.13],
                 color=colour,
                 linewidth=2.5,
-                label=column if place == 0 else None,
             )
         means = own[["training", "validation"]].mean()
         texts.append(f"{setting}: training {means.training:.2f}, validation {means.validation:.2f}")
@@ -162,7 +167,7 @@ def learning_curves(
     if logarithmic:
         axis.set_yscale("log")
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=9)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axis.set_title(finding)
     ends = [f"{name}: from {values[0]:.2f} to {values[-1]:.2f}" for name, values in curves.items()]
     return core.describe(figure, f"{finding}. Curves of {measure} over epochs. {'; '.join(ends)}.")
@@ -206,7 +211,7 @@ def intervals(accuracies: pd.DataFrame, finding: str) -> core.DescribedFigure:
         range(len(accuracies)), [f"{row.Index}\n({row.n:,} pictures)" for row in accuracies.itertuples()]
     )
     axis.set_ylim(len(accuracies) - 0.5, -0.5)
-    axis.xaxis.set_major_formatter(PercentFormatter(1))
+    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axis.set_xlabel("accuracy, with its 95 % interval")
     axis.grid(axis="x", alpha=0.3)
     axis.set_title(finding)
