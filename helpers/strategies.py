@@ -65,7 +65,7 @@ class Recipe:
 # pool. Epochs: as many as a lesson's minutes allow. A head alone has one best solution and is solved for.
 RECIPES = {
     FINE_TUNE: Recipe(learning_rate=1e-3, epochs=4, steps=40),  # after the warm-up
-    FROM_SCRATCH: Recipe(learning_rate=3e-4, epochs=10, steps=120),
+    FROM_SCRATCH: Recipe(learning_rate=3e-4, epochs=8, steps=100),
 }
 
 
@@ -214,7 +214,7 @@ def small_cnn(image_size: int, n_classes: int, seed: int) -> keras.Model:
     for channels, kernel_size, stride in ((32, 8, 4), (64, 3, 2), (128, 3, 2)):
         blocks += [
             layers.Conv2D(channels, kernel_size, stride, padding="same", use_bias=False),
-            # Momentum 0.9 for Keras's 0.99: its running statistics must settle within 120 steps.
+            # Momentum 0.9 for Keras's 0.99: its running statistics must settle within 100 steps.
             layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
         ]

@@ -28,15 +28,15 @@ def test_four_boxes(grid):
     figure = figures.four_boxes(strategies.summarise(grid), strategies.verdicts(grid))
     assert len(figure.axes) == 4
     assert "1 × agrees" in figure.get_suptitle()
-    assert "measured: fine-tune, 0.34 ahead" in figure.axes[3].get_title(loc="left")
-    assert "tutorial from scratch, measured: fine-tune" in figure.alt_text
+    assert "disagreed: fine-tune leads by 0.34" in figure.axes[3].get_title(loc="left")
+    assert "tutorial says from scratch, disagreed: fine-tune" in figure.alt_text
 
 
 def test_accuracy_by_size(grid):
     figure = figures.accuracy_by_size(grid)
     assert [axis.get_title() for axis in figure.axes] == [
-        "dogs and cats: fine-tune leads",
-        "digits: fine-tune leads",
+        "dogs and cats:\nfine-tune leads",
+        "digits:\nfine-tune leads",
     ]
     assert figure.alt_text
 

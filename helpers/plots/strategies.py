@@ -52,16 +52,16 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
             )
         axis.set(yticks=[], ylim=(len(strategies) - 0.5, -0.5), xlim=(0, 1.03))
         outcome = {
-            "agrees": f"measured: {box.advised}, {box.lead:.2f} ahead",
-            "undecided": f"measured: {box.advised} or {box.rival}, undecided",
-            "disagrees": f"measured: {box.rival}, {-box.lead:.2f} ahead",
+            "agrees": f"agreed: it leads by {box.lead:.2f}",
+            "undecided": f"undecided: {box.advised} or {box.rival}",
+            "disagrees": f"disagreed: {box.rival} leads by {-box.lead:.2f}",
         }[box.verdict]
         axis.set_title(
-            f"{box.domain}, {box.n_train} pictures\ntutorial: {box.advised}; {outcome}",
+            f"{box.domain}, {box.n_train} pictures; tutorial: {box.advised}\n{outcome}",
             fontsize=10,
             loc="left",
         )
-        said.append(f"{box.domain} with {box.n_train} pictures: tutorial {box.advised}, {outcome}")
+        said.append(f"{box.domain} with {box.n_train} pictures: tutorial says {box.advised}, {outcome}")
     for axis in axes[-1]:
         axis.set_xlabel("held-out accuracy (mean ± standard deviation over seeds)")
     counts = verdicts["verdict"].value_counts().reindex(["agrees", "undecided", "disagrees"], fill_value=0)
@@ -101,7 +101,7 @@ def accuracy_by_size(grid: pd.DataFrame) -> DescribedFigure:
             axis.scatter(cells["n_train"] * shift, cells["accuracy"], s=9, color=COLOURS[number], alpha=0.5)
         first, last = (_leaders(grid, domain, size) for size in (sizes[0], sizes[-1]))
         finding = first if first == last else f"first {first}, then {last}"
-        axis.set(xscale="log", xlabel="training pictures (logarithmic)", title=f"{domain}: {finding}")
+        axis.set(xscale="log", xlabel="training pictures (logarithmic)", title=f"{domain}:\n{finding}")
         axis.set_xticks(sizes, [str(size) for size in sizes])
         axis.minorticks_off()
         said.append(f"{domain}: {finding}")
@@ -158,7 +158,7 @@ def accuracy_by_seconds(summary: pd.DataFrame) -> DescribedFigure:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()
     axes[0, 0].set_ylabel("held-out accuracy")
-    axes[0, -1].legend(frameon=False, loc="lower right")
+    axes[0, 0].legend(frameon=False, loc="center left")
     return describe(
         figure,
         "Accuracy against seconds of training on a logarithmic axis, a mark for each strategy and size, "
