@@ -32,17 +32,18 @@ CONNECT_SECONDS = 10
 DRAWN_PETS, DRAWN_NEAR_DUPLICATES = 1399, 12
 
 BANNER = """\
-##############################################################################
-##                                                                          ##
-##   DRAWN PETS: these are NOT photographs.                                 ##
-##   The photos could not be fetched from GitHub, and there is no kept      ##
-##   copy, so the lessons go on with drawn cats and dogs. Every number      ##
-##   will differ from the printed one.                                      ##
-##                                                                          ##
-##   To work on the photos: set COURSE_DATA to the archive (or connect      ##
-##   to the Internet), restart the kernel and run the lesson again.         ##
-##                                                                          ##
-##############################################################################"""
+#################################################################################
+##                                                                             ##
+##  DRAWN PETS: these are NOT photographs.                                     ##
+##                                                                             ##
+##  The photos could not be fetched from GitHub, and there is no kept copy.    ##
+##  So the lessons go on with drawn cats and dogs, and their results will not  ##
+##  be those that the text speaks of.                                          ##
+##                                                                             ##
+##  To work on the photos, set COURSE_DATA to the archive or connect to the    ##
+##  Internet, then restart the kernel and run the lesson again.                ##
+##                                                                             ##
+#################################################################################"""
 
 
 class DataError(ValueError):

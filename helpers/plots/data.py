@@ -36,7 +36,8 @@ def example_sheet(data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, s
 def image_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int, title: str):
     """Show images `(height, width, 3)`, 0-255, in rows of `columns`, each under its title."""
     rows = -(-len(pictures) // columns)
-    figure, axes = new_figure(1.7 * columns, 2 * rows + 0.3, rows, columns, squeeze=False)
+    lines = max(caption.count("\n") for caption in titles)
+    figure, axes = new_figure(1.7 * columns, (2 + 0.2 * lines) * rows + 0.4, rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, picture, caption in zip(axes.flat, pictures, titles, strict=False):
