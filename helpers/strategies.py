@@ -61,8 +61,8 @@ class Recipe:
 
 
 # Learning rates: for each strategy the best of three (1e-4, 3e-4, 1e-3 for fine-tuning; 3e-4, 1e-3, 3e-3
-# from scratch), by the mean validation accuracy over both domains and sizes, validated within the
-# pool. Epochs: as many as a lesson's minutes allow. A head alone has one best solution and is solved for.
+# from scratch), by the mean validation accuracy over both domains and sizes, one seed each, validated
+# within the pool. Epochs: as many as a lesson's minutes allow. A head alone is solved for.
 RECIPES = {
     FINE_TUNE: Recipe(learning_rate=1e-3, epochs=4, steps=40),  # after the warm-up
     FROM_SCRATCH: Recipe(learning_rate=3e-4, epochs=8, steps=100),
