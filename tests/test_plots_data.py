@@ -44,12 +44,12 @@ def test_example_sheet_shows_each_class_in_its_rows(pets):
     assert "6 images of each class" in alt_text(figure)
 
 
-def test_image_grid_leaves_spare_places_empty():
-    pictures = [np.full((4, 6, 3), value, np.uint8) for value in (0, 100, 200)]
-    figure = plots.image_grid(pictures, ["a\n1", "b\n2", "c\n3"], columns=2, title="Three")
-    assert [len(axis.images) for axis in figure.axes] == [1, 1, 1, 0]
-    assert not any(axis.axison for axis in figure.axes)
-    assert alt_text(figure) == "Three. 3 images: a 1; b 2; c 3."
+def test_photo_sheet_spares_no_colours():
+    pictures = {name: np.full((4, 6, 3), 9, np.uint8) for name in "abc"}
+    figure = plots.photo_sheet(pictures, "Three", columns=2)
+    assert titles(figure) == ["a", "b", "c", ""]
+    assert figure.colours == 256
+    assert alt_text(figure).startswith("Three.")
 
 
 def test_image_pairs_stand_side_by_side(pets):

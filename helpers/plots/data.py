@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .. import images
+from .augmentation import side_by_side
 from .figure import BLUE, COLOURS, GREY, HATCHES, MARKERS, RED, describe, new_figure, show_image
 
 TILE = 180  # pixels a side of an image on a sheet
@@ -25,26 +26,16 @@ def class_counts(data: pd.DataFrame):
 def example_sheet(data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, seed: int = 0):
     """Show `rows_a_class` rows of `columns` images of each class, drawn at random, with their names."""
     chosen = data.groupby("label").sample(columns * rows_a_class, random_state=seed)
-    return image_grid(
-        images.read_many(chosen.path, TILE),
-        [f"{row.label}/{_name(row.path)}" for row in chosen.itertuples()],
-        columns,
-        f"A random sample: {columns * rows_a_class} images of each class",
-    )
+    names = [f"{row.label}/{_name(row.path)}" for row in chosen.itertuples()]
+    pictures = dict(zip(names, images.read_many(chosen.path, TILE), strict=True))
+    return photo_sheet(pictures, f"A random sample: {columns * rows_a_class} images of each class", columns)
 
 
-def image_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], columns: int, title: str):
-    """Show images `(height, width, 3)`, 0-255, in rows of `columns`, each under its title."""
-    rows = -(-len(pictures) // columns)
-    lines = max(caption.count("\n") for caption in titles)
-    figure, axes = new_figure(1.7 * columns, (2 + 0.2 * lines) * rows + 0.4, rows, columns, squeeze=False)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for axis, picture, caption in zip(axes.flat, pictures, titles, strict=False):
-        show_image(axis, picture, caption)
-    figure.suptitle(title)
-    captions = "; ".join(" ".join(caption.split()) for caption in titles)
-    return describe(figure, f"{title}. {len(pictures)} images: {captions}.")
+def photo_sheet(pictures: Mapping[str, np.ndarray], title: str, columns: int | None = None):
+    """Show pictures as `side_by_side` does, in the 256 colours that photos need."""
+    figure = side_by_side(pictures, title, columns)
+    figure.colours = 256
+    return figure
 
 
 def image_pairs(pairs: pd.DataFrame):
