@@ -17,6 +17,7 @@ from scipy import stats
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
+from threadpoolctl import threadpool_limits
 
 from . import backbones, evaluate, images, runtime, splits, transfer
 
@@ -326,9 +327,16 @@ def _warmed_up(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int, la
     would after many epochs, in a fraction of the time. Its settings are scikit-learn's defaults.
     """
     classifier = transfer.build_classifier(last_blocks, domain.classes, seed=seed)
-    solved = LogisticRegression(max_iter=1000).fit(kept.features[rows], domain.labels[rows])
+    solved = _logistic_regression(kept.features[rows], domain.labels[rows])
     classifier.get_layer("classifier").set_weights([solved.coef_.T, solved.intercept_])
     return classifier, int(solved.n_iter_[0])
+
+
+def _logistic_regression(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+    # One thread: matrices as small as these take 30 times as long where two threads wait for each other
+    # and for TensorFlow's.
+    with threadpool_limits(1):
+        return LogisticRegression(max_iter=1000).fit(features, labels)
 
 
 def _from_scratch(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
@@ -460,6 +468,6 @@ def head_scores(domain: Domain, features: np.ndarray, n_train: int, seeds: int) 
         rows = domain.training_rows(n_train, seed)
         centre = features[rows].mean(axis=0)
         scaled = (features - centre) / (features[rows] - centre).std()
-        head = LogisticRegression(max_iter=1000).fit(scaled[rows], domain.labels[rows])
+        head = _logistic_regression(scaled[rows], domain.labels[rows])
         scores.append(head.score(scaled[domain.held_out], domain.labels[domain.held_out]))
     return np.array(scores)
