@@ -11,7 +11,7 @@ from . import figure as core
 def side_by_side(
     pictures: Mapping[str, np.ndarray], finding: str, columns: int | None = None
 ) -> core.DescribedFigure:
-    """Draw pictures beside each other, each under its title, every pixel as it is.
+    """Draw pictures beside each other, each under its title. For drawings, as 64 colours are enough for them.
 
     Args:
         pictures: title -> RGB `(height, width, 3)`, 0-255, or grey `(height, width)`.
@@ -21,7 +21,7 @@ def side_by_side(
     columns = columns or len(pictures)
     rows = -(-len(pictures) // columns)
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures.values())
-    width = min(9, 2.3 * columns)
+    width = min(9, 2.0 * columns)
     height = rows * (width / columns * min(tallest, 2) + 0.25) + 0.3
     figure, axes = core.new_figure(width, height, rows, columns, squeeze=False)
     for axis in axes.flat:
@@ -29,11 +29,16 @@ def side_by_side(
     for axis, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
         core.show_image(axis, picture, title)
     figure.suptitle(finding, fontsize=11)
+    figure.colours = 64
     return core.describe(figure, f"{finding}. Pictures: {'; '.join(pictures)}.")
 
 
 def variants(
-    pictures: Sequence[np.ndarray], rows: int = 4, columns: int = 5, title: str = "Augmentation Images"
+    pictures: Sequence[np.ndarray],
+    rows: int = 4,
+    columns: int = 5,
+    title: str = "Augmentation Images",
+    colours: int = 256,
 ) -> core.DescribedFigure:
     """Draw many variants of one picture in a numbered grid, row by row.
 
@@ -41,11 +46,13 @@ def variants(
         pictures: `rows * columns` RGB arrays `(height, width, 3)`, 0-255.
         rows, columns: size of the grid.
         title: title of the figure.
+        colours: how many the saved picture may have; 64 are enough for drawings.
     """
-    figure, axes = core.new_figure(1.4 * columns, 1.4 * rows + 0.3, rows, columns)
+    figure, axes = core.new_figure(1.15 * columns, 1.15 * rows + 0.3, rows, columns)
     for number, (axis, picture) in enumerate(zip(axes.flat, pictures, strict=True)):
         core.show_image(axis, picture)
         _number(axis, number)
+    figure.colours = colours
     figure.suptitle(title, fontsize=11)
     return core.describe(
         figure, f"{title}: {len(pictures)} variants of one picture, {rows} rows of {columns}."
@@ -65,7 +72,8 @@ def grid_order(
         columns: pictures a row.
     """
     rows = len(pictures) // columns
-    figure, axes = core.new_figure(9, 9 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
+    figure, axes = core.new_figure(8, 8 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
+    figure.colours = 64
     for axis in axes.flat:
         axis.set_axis_off()
     for place in range(len(pictures)):

@@ -26,6 +26,7 @@ class DescribedFigure(Figure):
     """
 
     alt_text = ""
+    colours = 256  # more than a chart has, enough for photos; drawn pictures look the same with 64
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
         if not self.alt_text:
@@ -34,19 +35,16 @@ class DescribedFigure(Figure):
         self.savefig(
             buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None}
         )
-        picture = buffer.getvalue()
-        if any(axes.images for axes in self.axes):
-            picture = _with_a_palette(picture)
+        picture = _with_a_palette(buffer.getvalue(), self.colours)
         content = {"image/png": picture, "text/plain": f"Figure: {self.alt_text}"}
         return content, {"image/png": {"alt": self.alt_text}}
 
 
-def _with_a_palette(png: bytes) -> bytes:
-    """Reduce a PNG to 256 colours, each pixel to the nearest: a third of the bytes, and it looks the same."""
+def _with_a_palette(png: bytes, colours: int) -> bytes:
+    """Reduce a PNG to so many colours, each pixel to the nearest one."""
     smaller = BytesIO()
-    Image.open(BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(
-        smaller, format="png", optimize=True
-    )
+    reduced = Image.open(BytesIO(png)).convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+    reduced.save(smaller, format="png", optimize=True)
     return smaller.getvalue()
 
 
