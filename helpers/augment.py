@@ -218,7 +218,7 @@ class ImageBatches(keras.utils.PyDataset):
 
     @property
     def targets(self) -> np.ndarray:
-        """What the model shall say of each row of `data`, float32: `(n,)` of 0 and 1, or one-hot `(n, n_classes)`."""
+        """What to predict for each row of `data`, float32: `(n,)` of 0 and 1, or one-hot `(n, n_classes)`."""
         if len(self.classes) == 2:
             return self.labels.astype(np.float32)
         return np.eye(len(self.classes), dtype=np.float32)[self.labels]

