@@ -125,7 +125,7 @@ def draw_pets(
     Half of them are cats (one more when `n` is odd), named `cat/cat.0.jpg`, `dog/dog.0.jpg` and so
     on, `size` pixels wide and high. The same `n` and `seed` give the same pictures; a larger `n`
     only adds to them. The last `near_duplicates` of them are altered copies of the first ones
-    (brighter or darker, a few pixels cropped). They lie in `folder`, or in `data/drawn-pets-n-seed`.
+    (brighter or darker, a few pixels cropped). They lie in `folder`, or in one of their own below `data`.
     `data.attrs["source"]` is `"drawn pets"`.
 
     Raises:
@@ -136,8 +136,9 @@ def draw_pets(
             f"{n} pets, {near_duplicates} of them copies, cannot be drawn. "
             "Draw at least one cat and one dog, and at most half of all as copies."
         )
-    folder = Path(folder) if folder is not None else runtime.kept(f"drawn-pets-{n}-{seed}")
-    folder = folder.expanduser().absolute()
+    if folder is None:
+        folder = runtime.kept(f"drawn-pets-{n}-{seed}-{size}-{near_duplicates}")
+    folder = Path(folder).expanduser().absolute()
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True, exist_ok=True)
 

@@ -353,7 +353,8 @@ def test_a_larger_drawn_set_only_adds(tmp_path):
 
 def test_drawn_pets_go_to_the_data_folder_by_default(tmp_path, monkeypatch):
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
-    assert datasets.draw_pets(2, 7, size=16).path[0] == str(tmp_path / "data/drawn-pets-2-7/cat/cat.0.jpg")
+    first = Path(datasets.draw_pets(2, 7, size=16).path[0])
+    assert first == tmp_path / "data/drawn-pets-2-7-16-0/cat/cat.0.jpg"
 
 
 @pytest.mark.parametrize(("n", "copies"), [(1, 0), (0, 0), (4, 3), (4, -1)])
