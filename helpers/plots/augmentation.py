@@ -11,7 +11,7 @@ from . import figure as core
 def side_by_side(
     pictures: Mapping[str, np.ndarray], finding: str, columns: int | None = None
 ) -> core.DescribedFigure:
-    """Draw pictures beside each other, each under its title. For drawings, as 64 colours are enough for them.
+    """Draw pictures beside each other, each under its title. Saved with 128 colours, enough for drawings.
 
     Args:
         pictures: title -> RGB `(height, width, 3)`, 0-255, or grey `(height, width)`.
@@ -28,8 +28,9 @@ def side_by_side(
         axis.set_axis_off()
     for axis, (title, picture) in zip(axes.flat, pictures.items(), strict=False):
         core.show_image(axis, picture, title)
+        _frame(axis, core.GREY, 0.8)  # else a white picture could not be seen
     figure.suptitle(finding, fontsize=11)
-    figure.colours = 64
+    figure.colours = 128
     return core.describe(figure, f"{finding}. Pictures: {'; '.join(pictures)}.")
 
 
@@ -73,7 +74,7 @@ def grid_order(
     """
     rows = len(pictures) // columns
     figure, axes = core.new_figure(8, 8 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
-    figure.colours = 64
+    figure.colours = 128
     for axis in axes.flat:
         axis.set_axis_off()
     for place in range(len(pictures)):
@@ -84,9 +85,7 @@ def grid_order(
         core.show_image(axis, pictures[order[place]])
         _number(axis, order[place])
         if order[place] in order[:place]:
-            frame = Rectangle((0, 0), 1, 1, transform=axis.transAxes, fill=False, clip_on=False)
-            frame.set(edgecolor=core.RED, linewidth=4)
-            axis.add_patch(frame)
+            _frame(axis, core.RED, 4)
     distinct = len(set(order))
     figure.suptitle(
         f"Left: in order, all {len(pictures)}. Right: by the tutorial's index, {distinct} (repeats in red)",
@@ -118,6 +117,21 @@ def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str
         figure,
         f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: one flat line. "
         "Pictures augmented anew in each epoch: it goes up and down.",
+    )
+
+
+def _frame(axis, colour: str, width: float) -> None:
+    axis.add_patch(
+        Rectangle(
+            (0, 0),
+            1,
+            1,
+            transform=axis.transAxes,
+            fill=False,
+            clip_on=False,
+            edgecolor=colour,
+            linewidth=width,
+        )
     )
 
 
