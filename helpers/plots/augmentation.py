@@ -11,7 +11,7 @@ from . import figure as core
 def side_by_side(
     pictures: Mapping[str, np.ndarray], finding: str, columns: int | None = None
 ) -> core.DescribedFigure:
-    """Draw pictures beside each other, each under its title. Saved with 128 colours, enough for drawings.
+    """Draw pictures beside each other, each under its title. Saved with 96 colours, enough for drawings.
 
     Args:
         pictures: title -> RGB `(height, width, 3)`, 0-255, or grey `(height, width)`.
@@ -30,7 +30,7 @@ def side_by_side(
         core.show_image(axis, picture, title)
         _frame(axis, core.GREY, 0.8)  # else a white picture could not be seen
     figure.suptitle(finding, fontsize=11)
-    figure.colours = 128
+    figure.colours = 96
     return core.describe(figure, f"{finding}. Pictures: {'; '.join(pictures)}.")
 
 
@@ -73,8 +73,8 @@ def grid_order(
         columns: pictures a row.
     """
     rows = len(pictures) // columns
-    figure, axes = core.new_figure(8, 8 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
-    figure.colours = 128
+    figure, axes = core.new_figure(7, 7 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
+    figure.colours = 96
     for axis in axes.flat:
         axis.set_axis_off()
     for place in range(len(pictures)):
