@@ -4,13 +4,15 @@
 
 python := .venv/bin/python
 installed := .venv/requirements-installed
+colab_python := .venv-colab/bin/python
+colab_installed := .venv-colab/runtime-installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab notebooks clean
+.PHONY: help run test lab notebooks colab colab-parity clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(installed)  ## run all lessons: notebooks and web pages are left under build/
 	@$(python) -m helpers run $(LESSONS)
@@ -27,6 +29,12 @@ lab: $(installed)  ## open the lessons in JupyterLab
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)
 
+colab: $(installed)  ## make the Colab editions of the lessons anew, for those who edit the course
+	@$(python) colab/build.py
+
+colab-parity: $(colab_installed)  ## run the Colab editions on the package versions of Colab's runtime
+	$(colab_python) -m pytest tests/test_colab.py
+
 clean:  ## delete what run and test left behind, but neither .venv nor the data
 	rm -rf build .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -34,6 +42,16 @@ clean:  ## delete what run and test left behind, but neither .venv nor the data
 # Takes the first Python that starts (one may be there in name only), that TensorFlow has wheels for,
 # and that can make an environment (Debian leaves `ensurepip` out of its python3).
 $(installed): requirements.txt
+	$(call make_environment,.venv)
+	@$(python) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $(installed)
+
+$(colab_installed): colab/runtime.txt
+	$(call make_environment,.venv-colab)
+	@$(colab_python) -m pip install --quiet --disable-pip-version-check --requirement colab/runtime.txt
+	@touch $(colab_installed)
+
+define make_environment
 	@found=; for candidate in $(candidates); do \
 	    if "$$candidate" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
 	    then found="$$candidate"; break; fi; \
@@ -43,7 +61,6 @@ $(installed): requirements.txt
 	    echo 'Install one (on Debian and Ubuntu: apt install python3-venv), or name one: make PYTHON=/path/to/python3.12' >&2; \
 	    exit 1; \
 	fi; \
-	echo "Making .venv with $$("$$found" --version) and installing the packages: a few minutes, the first time only."; \
-	"$$found" -m venv --clear .venv
-	@$(python) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
-	@touch $(installed)
+	echo "Making $(1) with $$("$$found" --version) and installing the packages: a few minutes, the first time only."; \
+	"$$found" -m venv --clear $(1)
+endef

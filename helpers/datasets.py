@@ -13,7 +13,7 @@ import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -24,6 +24,7 @@ from . import drawings, runtime
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 GITHUB_ARCHIVE = f"https://github.com/ardamavi/Dog-Cat-Classifier/archive/{COMMIT}.zip"
+KEPT_ARCHIVE = "dog-cat.zip"
 MANIFEST = Path(__file__).with_name("dog_cat.sha256")
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 CONNECT_SECONDS = 10
@@ -59,7 +60,9 @@ def load_dog_cat() -> pd.DataFrame:
 
     - `"COURSE_DATA"`: what this environment variable names, a path or URL of the zip archive, or a
       folder. An archive is unpacked once, into the data folder; a folder is used where it lies.
-    - `"kept copy"`: the folder `data/dog-cat` that an earlier call unpacked.
+    - `"kept copy"`: the folder `data/dog-cat` that an earlier call unpacked. Where photos are unpacked
+      on another disk than what is kept (see `runtime.local`), the archive `data/dog-cat.zip` that an
+      earlier call made of them stands for it: one large file, for a disk that is slow with small ones.
     - `"GitHub"`: the archive of the pinned commit of ardamavi/Dog-Cat-Classifier.
     - `"drawn pets"`: when none of these is within reach; a banner says so.
 
@@ -70,9 +73,21 @@ def load_dog_cat() -> pd.DataFrame:
         DataError: `COURSE_DATA` names nothing usable, or a file is missing or differs from the list.
     """
     named = os.environ.get("COURSE_DATA")
-    kept_copy = runtime.kept("dog-cat")
-    if named:
-        return _from_course_data(named, kept_copy)
+    kept_copy = runtime.local("dog-cat")
+    data = _from_course_data(named, kept_copy) if named else _kept_or_fetched(kept_copy)
+    if Path(data["path"].iloc[0]).parents[1] == kept_copy:
+        _keep_archive(kept_copy)
+    return data
+
+
+def _kept_or_fetched(kept_copy: Path) -> pd.DataFrame:
+    archive = runtime.kept(KEPT_ARCHIVE)
+    if not kept_copy.exists() and archive.is_file():
+        hint = f"Delete the file {archive} and run again: it will be made anew."
+        try:
+            _unpack(archive, kept_copy, hint)
+        except zipfile.BadZipFile:
+            raise DataError(f"{archive.name} is not a zip archive, or a damaged one. {hint}") from None
     if kept_copy.exists():
         verify(kept_copy, hint=f"Delete the folder {kept_copy} and run again: it will be fetched anew.")
         return _photo_table(kept_copy, "kept copy")
@@ -137,7 +152,7 @@ def draw_pets(
             "Draw at least one cat and one dog, and at most half of all as copies."
         )
     if folder is None:
-        folder = runtime.kept(f"drawn-pets-{n}-{seed}-{size}-{near_duplicates}")
+        folder = runtime.local(f"drawn-pets-{n}-{seed}-{size}-{near_duplicates}")
     folder = Path(folder).expanduser().absolute()
     for label in ("cat", "dog"):
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -272,14 +287,34 @@ def _downloaded(url: str) -> Iterator[bytes]:
         raise _NoArchive(error) from None
 
 
-def _unpack(archive: Path, target: Path) -> None:
+def _keep_archive(photos: Path) -> None:
+    """Write the kept archive where unpacked photos are not kept; uncompressed, as JPEG files are already."""
+    archive = runtime.kept(KEPT_ARCHIVE)
+    if archive == runtime.local(KEPT_ARCHIVE) or archive.is_file():
+        return
+    partial = archive.with_suffix(f".{os.getpid()}.partial")
+    try:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(partial, "w") as opened:
+            for name in manifest():
+                opened.write(photos / name, name)
+        partial.replace(archive)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        runtime.say_not_kept(archive, error)
+
+
+def _unpack(
+    archive: Path, target: Path, hint: str = "Get the archive anew, from GitHub or from your teacher."
+) -> None:
     """Verify every photo in `archive`, and leave them in `target` unless they are there already.
 
     Only files that the manifest names are taken, and they are written under the manifest's names,
     never under the archive's own: no archive can write outside `target`.
     """
     with zipfile.ZipFile(archive) as opened:
-        photos = _verified_photos(opened)
+        photos = _verified_photos(opened, hint)
         if _is_intact(target):
             deque(photos, maxlen=0)
             return
@@ -289,10 +324,9 @@ def _unpack(archive: Path, target: Path) -> None:
                 (folder / name).write_bytes(content)
 
 
-def _verified_photos(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
+def _verified_photos(archive: zipfile.ZipFile, hint: str) -> Iterator[tuple[str, bytes]]:
     """Yield `(name, content)` of every photo; raise `DataError` at the first that is missing or differs."""
     sums, where = manifest(), Path(archive.filename or "the archive").name
-    hint = "Get the archive anew, from GitHub or from your teacher."
     # The photos may lie at any depth: most of them share one prefix, which is where to look.
     members = archive.namelist()
     prefixes = Counter(m.removesuffix(n) for m in members if (n := "/".join(m.split("/")[-2:])) in sums)
@@ -334,7 +368,7 @@ def _built_beside(target: Path) -> Iterator[Path]:
 
 def _kept_drawings() -> pd.DataFrame:
     """Return the drawn set that stands in for the photos; draw it if it is not kept yet."""
-    folder, seed, size = runtime.kept("drawn-pets"), 0, 256
+    folder, seed, size = runtime.local("drawn-pets"), 0, 256
     drawn_now = [_drawn_jpeg(index, DRAWN_PETS, seed, size) for index in (0, 1)]
     names = [f"{label}/{label}.{i}.jpg" for i in range(-(-DRAWN_PETS // 2)) for label in ("cat", "dog")]
     files = [folder / name for name in names[:DRAWN_PETS]]

@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import keras
@@ -28,7 +29,8 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
     """Compute the bottleneck features of pictures: the feature map's average over all places.
 
     Rows already kept on disk are read, not computed; rows are keyed by the picture's content, so that
-    a renamed file, another split or another order costs nothing.
+    a renamed file, another split or another order costs nothing. Where the folder cannot be written, a
+    sentence says so and the features are given all the same.
 
     Args:
         base: a base network of `backbones.load`.
@@ -125,6 +127,12 @@ def _read_rows(store: Path) -> dict[str, np.ndarray]:
 def _write_rows(store: Path, rows: dict[str, np.ndarray]) -> None:
     """Write beside the old file and swap, so that an interruption leaves the old one whole."""
     partial = store.with_suffix(f".{os.getpid()}.partial")
-    with partial.open("wb") as file:
-        np.savez(file, keys=np.array(list(rows)), rows=np.stack(list(rows.values())))
-    partial.replace(store)
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez(file, keys=np.array(list(rows)), rows=np.stack(list(rows.values())))
+        partial.replace(store)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        runtime.say_not_kept(store, error)

@@ -98,8 +98,9 @@ def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> Noteboo
         error = next(output for output in started[-1].outputs if output.output_type == "error")
         traceback = _ESCAPE_CODES.sub("", "\n".join(error.traceback))
         raise LessonFailed(path.stem, started[-1], traceback, notebook) from None
-    except (CellTimeoutError, DeadKernelError) as error:
-        raise LessonFailed(path.stem, started[-1], str(error), notebook) from None
+    except (CellTimeoutError, DeadKernelError, AssertionError) as error:
+        # When a kernel dies, nbclient at times clears up twice, and then misses what it has cleared up.
+        raise LessonFailed(path.stem, started[-1], str(error) or "Kernel died", notebook) from None
     return notebook
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
@@ -22,9 +23,31 @@ def home() -> Path:
 
 def kept(*parts: str) -> Path:
     """Return a path below the data folder, its parent made if need be: `kept("features", "a.npz")`."""
-    path = home().joinpath("data", *parts)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return _with_parent(home().joinpath("data", *parts))
+
+
+def local(*parts: str) -> Path:
+    """Return a path for what need not outlast a session, such as thousands of unpacked photos.
+
+    It lies where `kept` puts things, unless the environment variable `COURSE_LOCAL` names another
+    folder: on Colab, the machine's own disk, since Drive is slow with many small files.
+    """
+    return _with_parent(Path(os.environ.get("COURSE_LOCAL", home())).expanduser().joinpath("data", *parts))
+
+
+def _with_parent(path: Path) -> Path:
+    with suppress(OSError):  # a folder that cannot be written may still be read; writing reports it
+        path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def say_not_kept(path: Path, error: OSError) -> None:
+    """Tell the reader that a result could not be kept (a full disk, a read-only folder) but is there."""
+    reason = error.strerror or "not everything could be written"
+    print(
+        f"'{path.name}' could not be kept in {path.parent} ({reason}): the work goes on without. "
+        "To have it next time, make room or choose another folder, and run this again."
+    )
 
 
 def progress(items: Iterable, description: str, total: int | None = None) -> tqdm:

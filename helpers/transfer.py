@@ -6,6 +6,7 @@ frozen (warm-up), then the base, or its last blocks, learns along at a small rat
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -264,6 +265,7 @@ def fine_tune(
         from_layer: name of the base's first layer to train; None trains all.
         patience: epochs without improvement after which training stops.
         keep: folder for checkpoints. A training with other settings or pictures does not see them.
+            Where it cannot be written, a sentence says so and the training goes on.
         batch_norm_training: as in `unfreeze`.
 
     Returns:
@@ -275,12 +277,13 @@ def fine_tune(
     unfreeze(base_of(model), from_layer, batch_norm_training)
     settings = _Settings(epochs, learning_rate, patience)
     trained, train, val = _trained_part(model, train_batches, val_batches, from_layer)
-    if keep is None:
-        with TemporaryDirectory() as folder:
-            return _fit_resumably(trained, train, val, settings, Path(folder))
-    folder = Path(keep) / _recipe_key(model, train_batches, settings)
-    folder.mkdir(parents=True, exist_ok=True)
-    return _fit_resumably(trained, train, val, settings, folder)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary, "training")
+        folder.mkdir()
+        copies = []
+        if keep is not None:
+            copies = [_KeptCopy(folder, Path(keep) / _recipe_key(model, train_batches, settings))]
+        return _fit_resumably(trained, train, val, settings, folder, copies)
 
 
 class _Settings(NamedTuple):
@@ -383,6 +386,7 @@ def _fit_resumably(
     val: keras.utils.PyDataset,
     settings: _Settings,
     folder: Path,
+    copies: Sequence["_KeptCopy"],
 ) -> keras.callbacks.History:
     compile_classifier(model, settings.learning_rate)
     best, log, backup = folder / "best.weights.h5", folder / "epochs.csv", folder / "backup"
@@ -404,6 +408,7 @@ def _fit_resumably(
                 keras.callbacks.CSVLogger(str(log), append=True),
                 # Last of the three: an epoch counts as finished when all of it is on disk.
                 keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
+                *copies,
                 _EarlyStopping(past, monitor="val_loss", patience=settings.patience),
                 *_progress_bar(),
             ],
@@ -459,6 +464,39 @@ class _EpochOrder(keras.callbacks.Callback):
         for layer in self.model.layers:
             if isinstance(layer, layers.Dropout) and layer.rate:
                 layer.seed_generator.state.assign([layer.seed, epoch << 20])
+
+
+class _KeptCopy(keras.callbacks.Callback):
+    """Copy a training's folder to where it is kept, after every epoch; start from what is kept there.
+
+    The training itself writes to the local disk. Keras writes a checkpoint in many small pieces, which
+    takes long on a network's disk such as Drive, and an interruption there would leave half of one.
+    A copy takes the former one's place when it is whole.
+    """
+
+    def __init__(self, folder: Path, kept: Path):
+        super().__init__()
+        self.folder, self.kept, self.refused = folder, kept, False
+        self.former = kept.with_name(f"{kept.name}.former")
+        source = kept if kept.is_dir() else self.former  # where an interruption came between two renames
+        if source.is_dir():
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")
+        try:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(self.folder, unfinished)
+            if self.kept.is_dir():
+                shutil.rmtree(self.former, ignore_errors=True)
+                self.kept.rename(self.former)
+            unfinished.rename(self.kept)
+            shutil.rmtree(self.former, ignore_errors=True)
+        except OSError as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            if not self.refused:
+                runtime.say_not_kept(self.kept, error)
+            self.refused = True
 
 
 class _EarlyStopping(keras.callbacks.EarlyStopping):

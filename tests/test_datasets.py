@@ -1,5 +1,6 @@
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -417,3 +418,60 @@ def test_folder_that_is_no_data_set_is_refused(tmp_path, files, complaint):
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
         datasets.load_folder(tmp_path / "nowhere")
+
+
+# --- two disks: one that keeps, one that is fast --------------------------------------------------------
+
+
+@pytest.fixture
+def two_disks(course, tmp_path, monkeypatch):
+    """Photos are unpacked on another disk than what is kept; returns both data folders."""
+    monkeypatch.setenv("COURSE_LOCAL", str(tmp_path / "local"))
+    return tmp_path / "home" / "data", tmp_path / "local" / "data"
+
+
+def test_one_archive_is_kept_and_photos_are_unpacked_elsewhere(two_disks, course, tmp_path, monkeypatch):
+    home, local = two_disks
+    more = {**course, "cat/cat.99.jpg": b"not on the list"}
+    monkeypatch.setenv("COURSE_DATA", str(write_zip(tmp_path / "photos.zip", more)))
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    assert kept() == ["dog-cat.zip"]
+    with zipfile.ZipFile(home / "dog-cat.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == course
+        assert {member.compress_type for member in archive.infolist()} == {zipfile.ZIP_STORED}
+
+    # another session: nothing but the archive is left
+    monkeypatch.delenv("COURSE_DATA")
+    shutil.rmtree(local)
+    data = datasets.load_dog_cat()
+    assert_is_the_set(data, "kept copy")
+    assert all(Path(path).is_relative_to(local) for path in data.path)
+    assert kept() == ["dog-cat.zip"]
+
+
+@pytest.mark.parametrize("spoil", [b"no archive", None])
+def test_a_spoilt_kept_archive_is_named(two_disks, course, spoil):
+    home, local = two_disks
+    home.mkdir(parents=True)
+    if spoil is None:
+        write_zip(home / "dog-cat.zip", {**course, "cat/cat.2.jpg": b"another cat"}, prefix="")
+    else:
+        (home / "dog-cat.zip").write_bytes(spoil)
+    with pytest.raises(DataError, match=r"dog-cat.zip.*Delete the file .*dog-cat.zip and run again"):
+        datasets.load_dog_cat()
+    assert list(local.iterdir()) == []
+
+
+def test_an_archive_that_cannot_be_kept_costs_a_sentence_only(
+    two_disks, course, tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "home").write_text("a file where the folder should be")
+    monkeypatch.setenv("COURSE_DATA", str(write_zip(tmp_path / "photos.zip", course)))
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+    assert "'dog-cat.zip' could not be kept in" in capsys.readouterr().out
+
+
+def test_drawn_pets_are_not_kept_where_small_files_are_slow(two_disks):
+    _, local = two_disks
+    assert datasets.load_dog_cat().attrs["source"] == "drawn pets"
+    assert kept() == [] and [path.name for path in local.iterdir()] == ["drawn-pets"]

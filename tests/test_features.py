@@ -1,5 +1,6 @@
 """Bottleneck features: right, kept, and not computed twice."""
 
+import errno
 import shutil
 
 import numpy as np
@@ -89,3 +90,26 @@ def test_keep_false_writes_nothing(base, pets, tmp_path):
 
 def test_no_pictures(base, pets):
     assert features.extract(base, pets.head(0)).shape == (0, 1280)
+
+
+def test_a_folder_that_cannot_be_written_costs_a_sentence_only(base, pets, tmp_path, monkeypatch, capsys):
+    (tmp_path / "home").write_text("a file where the folder should be")
+    expected = features.extract(base, pets.head(3), keep=False)
+    np.testing.assert_array_equal(features.extract(base, pets.head(3)), expected)
+    assert "could not be kept" in capsys.readouterr().out
+
+
+def test_a_full_disk_costs_a_sentence_and_leaves_nothing_half_written(
+    base, pets, tmp_path, monkeypatch, capsys
+):
+    features.extract(base, pets.head(3))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+
+    def fill_up(file, **_):
+        file.write(bytes(1000))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(features.np, "savez", fill_up)
+    assert features.extract(base, pets).shape == (20, 1280)
+    assert "(No space left on device): the work goes on" in capsys.readouterr().out
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import lessons
 
-TAGS = {"photo", "headline", "readme"} | {
+TAGS = {"photo", "headline", "readme", "local-only"} | {
     f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")
 }
 LINES_A_CELL = 20

