@@ -1,5 +1,6 @@
 """Google Colab: what its runtime lacks, where files go there, photos from the reader's own machine."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -7,7 +8,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
-from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -53,17 +53,20 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
 
 def install_missing(packages: Iterable[str] = PACKAGES) -> None:
     """Install those of `PACKAGES` that cannot be imported, as `requirements.txt` pins them, and only them."""
-    missing = [PACKAGES[module] for module in packages if find_spec(module) is None]
+    missing = [PACKAGES[module] for module in packages if importlib.util.find_spec(module) is None]
     if not missing:
         return
     requirements = (runtime.COURSE_FOLDER / "requirements.txt").read_text(encoding="utf-8")
     pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", requirements, re.MULTILINE))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    if subprocess.run([*command, *(f"{name}=={pins[name]}" for name in missing)]).returncode:
+    wanted = [f"{name}=={pins[name]}" for name in missing]
+    done = subprocess.run([*command, *wanted], capture_output=True, text=True)
+    if done.returncode:
         print(
-            f"pip could not install {', '.join(missing)}. Check the connection and run this cell again: "
-            "without, some cells will not run."
+            f"{done.stderr}pip could not install {', '.join(missing)}. "
+            "Check the connection and run this cell again: without, some cells will not run."
         )
+    importlib.invalidate_caches()  # so that this kernel sees what has come
 
 
 def accelerator() -> str | None:
