@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -226,13 +225,25 @@ def test_elsewhere_is_not_colab():
 
 # --- sessions -------------------------------------------------------------------------------------------
 
-PICTURES = 400  # enough of each class for what the lessons pick out
-# Where a lesson takes more of the photos than that, it takes these here. Four minutes are for all six
-# together, hence shorter trainings where a lesson trains thirty heads.
+PICTURES = 220  # with cat.100.jpg among them
+# The six have four minutes together: where a lesson takes more photos than there are, or trains for long,
+# less is put into its cells.
 SMALLER = {
-    "02_stratified_split.ipynb": {"300": "80"},
-    "04_warm_up.ipynb": {"epochs=40": "epochs=4"},
-    "06_strategy_comparison.ipynb": {"640": "160"},
+    "02_stratified_split.ipynb": {"sample(300": "sample(80", "in (140, 350)": "in (140, 70)"},
+    "04_warm_up.ipynb": {"sample(100": "sample(40", "epochs=20": "epochs=2"},
+    "05_fine_tuning.ipynb": {
+        "sample(150": "sample(30",
+        "224": "96",
+        "range(2)]": "range(1)]",
+        "learning_rate=rate)": 'learning_rate=rate, from_layer="block7a_expand_conv")',
+    },
+    "06_strategy_comparison.ipynb": {
+        "640": "120",
+        "seeds=5": "seeds=2",
+        "HEAD_ONLY: 5": "HEAD_ONLY: 2",
+        "FINE_TUNE: 3": "FINE_TUNE: 1",
+        "FROM_SCRATCH: 3": "FROM_SCRATCH: 1",
+    },
 }
 
 
@@ -313,9 +324,11 @@ class Colab:
         for cell in notebook.cells:
             if cell.id == "colab-setup":
                 cell.source = self.fill_in(cell.source)
-            if cell.cell_type == "code":
-                for number, smaller in SMALLER.get(name, {}).items():
-                    cell.source = re.sub(rf"\b{number}\b", smaller, cell.source)
+        for amount, less in SMALLER.get(name, {}).items():
+            code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+            assert any(amount in cell.source for cell in code), f"SMALLER: {name} has no {amount} any more"
+            for cell in code:
+                cell.source = cell.source.replace(amount, less)
         if until:
             del notebook.cells[[cell.id for cell in notebook.cells].index(until) + 1 :]
         environment = self.session(**more)
