@@ -225,7 +225,7 @@ def test_elsewhere_is_not_colab():
 
 # --- sessions -------------------------------------------------------------------------------------------
 
-PICTURES = 220  # with cat.100.jpg among them
+PICTURES = 204  # with cat.100.jpg among them
 # The six have four minutes together: where a lesson takes more photos than there are, or trains for long,
 # less is put into its cells.
 SMALLER = {
