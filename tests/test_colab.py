@@ -445,9 +445,7 @@ def machine(tmp_path_factory, short_course, pictures) -> Colab:
     folder = "MyDrive/Colab Notebooks/Học chuyển giao"
     machine = Colab(tmp_path_factory.mktemp("six"), short_course, folder)
     chosen = machine.disk.parent / "Mèo của tôi.jpg"
-    shutil.copy(
-        next(short_course.parent.parent.rglob("*.jpg"), Path(datasets.load_dog_cat()["path"][0])), chosen
-    )
+    shutil.copy(pictures["path"].iloc[0], chosen)
     machine.environment["STAND_IN_UPLOAD"] = str(chosen)
     return machine
 
