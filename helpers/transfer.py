@@ -160,6 +160,9 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
             else keras.metrics.CategoricalAccuracy(name="accuracy")
         ],
     )
+    # Else Keras makes the optimizer's variables in the first step, and traces that step twice: for a whole
+    # base network some six seconds.
+    model.optimizer.build(model.trainable_variables)
 
 
 def warm_up(
@@ -416,7 +419,6 @@ def _fit_resumably(
             verbose=0,
         )
         model._initial_epoch = None  # Keras leaves the resumed epoch here; the next fit would start at it
-    model.optimizer.build(model.trainable_variables)
     model.load_weights(best)
     return _history(model, _finished_epochs(log, backup))
 
