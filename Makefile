@@ -7,6 +7,8 @@ installed := .venv/requirements-installed
 colab_python := .venv-colab/bin/python
 colab_installed := .venv-colab/runtime-installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
+# Two test files at a time, each from top to bottom in one process: a lesson's cells share a kernel.
+two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lab notebooks colab colab-parity clean
@@ -20,8 +22,8 @@ run: $(installed)  ## run all lessons: notebooks and web pages are left under bu
 test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m pytest tests
-	$(python) -m pytest tests/notebooks notebooks
+	$(python) -m pytest $(two_files) tests
+	$(python) -m pytest $(two_files) tests/notebooks notebooks
 
 lab: $(installed)  ## open the lessons in JupyterLab
 	@$(python) -m helpers lab

@@ -97,6 +97,7 @@ def test_the_first_part_of_the_requirements_is_what_the_course_uses():
         "ipykernel",
         "ipywidgets",
         "jupyterlab",
+        "pytest-xdist",
         "ruff",
     }
 
