@@ -11,7 +11,7 @@ candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab notebooks colab colab-parity clean
+.PHONY: help run test lab student notebooks colab colab-parity clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 
 lab: $(installed)  ## open the lessons in JupyterLab
 	@$(python) -m helpers lab
+
+student: $(installed)  ## make the edition for students, its exercises without solutions, in build/student/
+	@$(python) -m helpers student
 
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)

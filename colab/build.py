@@ -5,7 +5,8 @@ python colab/build.py --repository OWNER/NAME --branch main    the same, for the
 
 The repository is kept in pyproject.toml, under [tool.course]. While it is empty, nothing links there.
 An edition is its lesson, less outputs and cells tagged `local-only`, with the setup cell of
-setup_cell.py. The same lessons give the same bytes on every machine.
+setup_cell.py. An exercise's solution gives way to a stub, and follows it folded up. The same lessons give
+the same bytes on every machine.
 """
 
 import argparse
@@ -18,9 +19,13 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 COURSE = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(COURSE))  # where `helpers` lies
+
+from helpers import editions
+
 GPU_LESSONS = ("04", "05", "06")  # those that train networks
 
 _LOCAL_SETUP = re.compile(r'^(import sys|sys\.path\.insert\(0, "\.\."\).*)\n', re.MULTILINE)
@@ -61,23 +66,31 @@ class Repository:
 def edition(master: NotebookNode, name: str, repository: Repository, setup_cell: str) -> NotebookNode:
     """Return the Colab edition of the lesson `master`, whose file is called `name`."""
     cells = []
-    for cell in deepcopy(master.cells):
+    solutions = {cell.id: folded_solution(cell) for cell in master.cells if editions.is_solution(cell)}
+    for cell in editions.hide_solutions(deepcopy(master)).cells:
         if "local-only" in cell.metadata.get("tags", []):
             continue
         if cell.id == "setup":
             cells.append(new_code_cell(with_form_fields(setup_cell, repository), id="colab-setup"))
             cell.source = re.sub(r"\n{3,}", "\n\n", _LOCAL_SETUP.sub("", cell.source)).strip("\n")
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
-        else:
+        if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, repository)
         cells.append(cell)
+        if cell.id in solutions:
+            cells.append(solutions[cell.id])
     cells[0].source = with_badge(cells[0].source, name, repository)
     metadata = deepcopy(master.metadata)
     metadata["colab"] = {"name": name, "provenance": [], "toc_visible": True}
     if name.startswith(GPU_LESSONS):
         metadata["accelerator"] = "GPU"
     return new_notebook(cells=cells, metadata=metadata)
+
+
+def folded_solution(cell: NotebookNode) -> NotebookNode:
+    """Return a Markdown cell that shows the solution in `cell` once a reader unfolds it."""
+    source = editions.without_marks(cell.source)
+    text = f"<details><summary>Solution</summary>\n\n```python\n{source}\n```\n\n</details>"
+    return new_markdown_cell(text, id=f"{cell.id}-solution")
 
 
 def with_form_fields(setup_cell: str, repository: Repository) -> str:

@@ -1,10 +1,10 @@
-"""The course's commands: `python -m helpers data | run | lab | notebooks`."""
+"""The course's commands: `python -m helpers data | run | lab | student | notebooks`."""
 
 import argparse
 import subprocess
 import sys
 
-from . import datasets, lessons
+from . import datasets, editions, lessons
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,6 +52,12 @@ def _parser() -> argparse.ArgumentParser:
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
     add("lab", _lab, "open the lessons in JupyterLab")
+    add(
+        "student",
+        _student,
+        "make the edition for students",
+        "Exercises without solutions, with all that the lessons need, under build/student/.",
+    )
     return parser
 
 
@@ -95,6 +101,13 @@ def _notebooks(options: argparse.Namespace) -> int:
 def _lab(options: argparse.Namespace) -> int:
     start_page = f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}"
     return subprocess.call([sys.executable, "-m", "jupyterlab", start_page], cwd=lessons.COURSE_FOLDER)
+
+
+def _student(options: argparse.Namespace) -> int:
+    folder = lessons.BUILD / "student"
+    editions.write_student_edition(lessons.find(), folder)
+    print(f"The edition for students is in {folder}")
+    return 0
 
 
 def _complain(message: str) -> int:

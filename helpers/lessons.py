@@ -26,6 +26,7 @@ _KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
+_CELL_METADATA = ("nbgrader", "tags")
 _ESCAPE_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -179,13 +180,14 @@ def publishable(notebook: NotebookNode) -> NotebookNode:
     """Return `notebook` (changed in place) as a master is kept.
 
     The outputs of cells tagged `photo` go: the photographs are not ours to hand on. The metadata
-    become the same on every machine: no version of Python, no editor's notes, only a cell's tags.
+    become the same on every machine: no version of Python, no editor's notes, only a cell's tags and what
+    nbgrader has to know of an exercise.
     """
     notebook.metadata = nbformat.from_dict(_KERNEL)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if "photo" in tags:
+        kept = {key: value for key in _CELL_METADATA if (value := cell.metadata.get(key))}
+        cell.metadata = nbformat.from_dict(kept)
+        if "photo" in kept.get("tags", []):
             cell.outputs = []
     return notebook
 

@@ -1,13 +1,19 @@
-"""What all tests share: quiet progress bars, and the data set where it can be had."""
+"""What all tests share: quiet progress bars, the data set where it can be had, a course with a small one."""
 
+import hashlib
 import os
+import shutil
+import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from helpers import datasets
+from helpers import datasets, survey
+from helpers.runtime import COURSE_FOLDER
 
 os.environ["COURSE_QUIET"] = "1"
+PICTURES = 204  # with cat.100.jpg among them
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +23,32 @@ def photos() -> pd.DataFrame:
     if data.attrs["source"] == "drawn pets":
         pytest.skip("the photos are out of reach")
     return data
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> pd.DataFrame:
+    """A part of the photos with a pair of near-duplicates in it; drawn pets where there are no photos."""
+    data = datasets.load_dog_cat()
+    if data.attrs["source"] == "drawn pets":
+        return datasets.draw_pets(PICTURES, 0, tmp_path_factory.mktemp("pets"), near_duplicates=6)
+    alike = survey.find_near_duplicates(data).head(1)
+    first = data.groupby("label").head(PICTURES // 2)
+    return pd.concat([first, data[data["path"].isin([*alike["path_a"], *alike["path_b"]])]]).drop_duplicates()
+
+
+@pytest.fixture(scope="session")
+def short_course(pictures, tmp_path_factory) -> Path:
+    """The course as one copies it to Drive, with those pictures for its data set; beside it, `photos.zip`."""
+    course = tmp_path_factory.mktemp("short") / "course"
+    shutil.copytree(
+        COURSE_FOLDER / "helpers", course / "helpers", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copy(COURSE_FOLDER / "requirements.txt", course)
+    names = ["/".join(Path(path).parts[-2:]) for path in pictures["path"]]
+    sums = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in pictures["path"]]
+    lines = [f"{checksum}  Data/Train_Data/{name}\n" for checksum, name in zip(sums, names)]
+    (course / "helpers" / "dog_cat.sha256").write_text("".join(lines), encoding="ascii")
+    with zipfile.ZipFile(course.parent / "photos.zip", "w") as archive:
+        for path, name in zip(pictures["path"], names):
+            archive.write(path, f"Dog-Cat-Classifier-main/Data/Train_Data/{name}")
+    return course

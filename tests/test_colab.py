@@ -1,6 +1,5 @@
 """The Colab editions: as generated, their badges and links, and what they do on a stand-in for Colab."""
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from colab import build
-from helpers import colab, datasets, lessons, survey
+from helpers import colab, editions, lessons
 from helpers.runtime import COURSE_FOLDER
 
 STAND_IN = Path(__file__).with_name("colab")
@@ -39,6 +38,12 @@ def a_lesson() -> nbformat.NotebookNode:
         new_markdown_cell("# Lesson 4: Warm-up\n\nAfter this lesson you can", id="title"),
         new_code_cell(local_setup, id="setup"),
         new_code_cell("run()", id="run", outputs=[], execution_count=3),
+        new_code_cell(
+            "def one():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION",
+            id="one",
+            metadata={"nbgrader": {"solution": True}},
+        ),
+        new_code_cell("check(one)", id="one-check", metadata={"nbgrader": {"grade": True}}),
         new_code_cell("!ls", id="list", metadata={"tags": ["local-only"]}),
         new_markdown_cell(
             "[Next](05_fine_tuning.ipynb#1.-First), [up](#title), [the README](../README.md), "
@@ -68,10 +73,20 @@ def test_a_second_build_gives_the_same_bytes():
 
 def test_the_local_setup_gives_way_to_colabs():
     cells = edition(NOWHERE).cells
-    assert [cell.id for cell in cells] == ["title", "colab-setup", "setup", "run", "summary"]
+    assert [cell.id for cell in cells[:4]] == ["title", "colab-setup", "setup", "run"]
     assert cells[1].source == SETUP_CELL.strip()
     assert cells[2].source == "import timeit\n\nimport cv2"
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells[1:4])
+
+
+def test_a_solution_gives_way_to_a_stub_and_follows_folded():
+    stub, solution, check = edition(NOWHERE).cells[4:7]
+    assert stub.source == "def one():\n    # YOUR CODE HERE\n    raise NotImplementedError()"
+    assert (solution.id, solution.cell_type) == ("one-solution", "markdown")
+    assert solution.source.startswith(
+        "<details><summary>Solution</summary>\n\n```python\ndef one():\n    return 1\n```"
+    )
+    assert check.metadata.tags == ["raises-exception"]
 
 
 def test_metadata_name_the_lesson_and_ask_for_a_gpu_where_it_trains():
@@ -225,7 +240,6 @@ def test_elsewhere_is_not_colab():
 
 # --- sessions -------------------------------------------------------------------------------------------
 
-PICTURES = 204  # with cat.100.jpg among them
 # The six have four minutes together: where a lesson takes more photos than there are, or trains for long,
 # less is put into its cells.
 SMALLER = {
@@ -247,35 +261,6 @@ SMALLER = {
         "FROM_SCRATCH: 3": "FROM_SCRATCH: 1",
     },
 }
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> pd.DataFrame:
-    """A part of the photos with a pair of near-duplicates in it; drawn pets where there are no photos."""
-    data = datasets.load_dog_cat()
-    if data.attrs["source"] == "drawn pets":
-        return datasets.draw_pets(PICTURES, 0, tmp_path_factory.mktemp("pets"), near_duplicates=6)
-    alike = survey.find_near_duplicates(data).head(1)
-    first = data.groupby("label").head(PICTURES // 2)
-    return pd.concat([first, data[data["path"].isin([*alike["path_a"], *alike["path_b"]])]]).drop_duplicates()
-
-
-@pytest.fixture(scope="module")
-def short_course(pictures, tmp_path_factory) -> Path:
-    """The course as one copies it to Drive, with those pictures for its data set."""
-    course = tmp_path_factory.mktemp("short") / "course"
-    shutil.copytree(
-        COURSE_FOLDER / "helpers", course / "helpers", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    shutil.copy(COURSE_FOLDER / "requirements.txt", course)
-    names = ["/".join(Path(path).parts[-2:]) for path in pictures["path"]]
-    sums = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in pictures["path"]]
-    lines = [f"{checksum}  Data/Train_Data/{name}\n" for checksum, name in zip(sums, names)]
-    (course / "helpers" / "dog_cat.sha256").write_text("".join(lines), encoding="ascii")
-    with zipfile.ZipFile(course.parent / "photos.zip", "w") as archive:
-        for path, name in zip(pictures["path"], names):
-            archive.write(path, f"Dog-Cat-Classifier-main/Data/Train_Data/{name}")
-    return course
 
 
 class Colab:
@@ -356,7 +341,7 @@ print(os.environ["COURSE_HOME"])
 """
 
 
-def test_setup_says_in_one_line_where_files_go(tmp_path, short_course):
+def test_setup_says_in_one_line_where_files_go(tmp_path, short_course, pictures):
     machine = Colab(tmp_path, short_course)
     done = machine.set_up(WORK, COURSE_DATA=str(short_course.parent / "photos.zip"))
     lines = done.stdout.splitlines()
@@ -369,7 +354,7 @@ def test_setup_says_in_one_line_where_files_go(tmp_path, short_course):
     # the next session has the archive only, and unpacks it on its own disk
     assert "pictures" in machine.set_up(WORK).stdout
     assert kept(machine.drive, "*.jpg") == []
-    assert len(kept(machine.disk / "TransferLearning", "*.jpg")) >= PICTURES
+    assert len(kept(machine.disk / "TransferLearning", "*.jpg")) == len(pictures)
 
 
 def test_drive_refused_or_absent(tmp_path, short_course):
@@ -480,6 +465,19 @@ def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
     assert complaints == []
 
 
+@pytest.mark.parametrize("name", [path.name for path in lessons.find()])
+def test_exercises_that_are_not_done_stop_nothing_but_their_checks(name, executed):
+    code = [cell for cell in executed(name).cells if cell.cell_type == "code"]
+    failed = {cell.id: o for cell in code for o in cell.outputs if o.output_type == "error"}
+    assert set(failed) == {cell.id for cell in code if editions.is_check(cell)}
+    for error in failed.values():
+        assert error.ename == "NotRight" and error.evalue.startswith("Not done yet: ")
+        assert error.traceback == [error.evalue]  # the message and nothing else
+    uses = [cell for cell in code if "exercises.done_or(" in cell.source]
+    said = ["".join(o.get("text", "") for o in cell.outputs) for cell in uses]
+    assert all("is not done yet: `" in text and "stands in for it." in text for text in said)
+
+
 def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
     executed("04_warm_up.ipynb"), executed("05_fine_tuning.ipynb")
     assert kept(machine.drive, "*.jpg") == []
@@ -492,7 +490,7 @@ def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
     assert "files.upload()\n" in machine.calls.read_text()
 
 
-def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, tmp_path):
+def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, pictures, tmp_path):
     name = "05_fine_tuning.ipynb"
     executed(name)
     disturbed = Colab(tmp_path, short_course)
@@ -510,7 +508,7 @@ def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course
     assert log.read_text().startswith(before)  # the epochs from before the interruption were not run again
     assert after["epoch"].tolist() == undisturbed["epoch"].tolist()
     np.testing.assert_allclose(after["val_loss"], undisturbed["val_loss"], rtol=0.02)
-    one_picture = 1.01 / (0.1 * PICTURES)
+    one_picture = 1.01 / (0.1 * len(pictures))
     assert abs(after["val_accuracy"] - undisturbed["val_accuracy"]).max() <= one_picture
     for ours, theirs in zip(optimizer_state(disturbed), optimizer_state(machine), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0.1, atol=0.1 * np.abs(theirs).max())

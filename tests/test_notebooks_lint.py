@@ -87,10 +87,53 @@ def standing_cells_are_there(notebook: NotebookNode, path: Path) -> Iterator[str
         yield "the first code cell is not `setup`, or does not put the course's folder on the path"
     if "## Summary" not in by_id.get("summary", notebook.cells[0]).source:
         yield "no cell `summary` with the heading '## Summary'"
-    if [cell.id for cell in code(notebook) if "headline" in tags(cell)] != [code(notebook)[-1].id]:
-        yield "the last code cell, and no other, should be tagged `headline`"
-    if not lessons.headline(notebook) or sum(text.count("\n") for text in texts(code(notebook)[-1])) != 1:
+    lesson = code(notebook)[: -len(exercise_cells(notebook)) or None]
+    if [cell.id for cell in code(notebook) if "headline" in tags(cell)] != [lesson[-1].id]:
+        yield "the last code cell before the exercises, and no other, should be tagged `headline`"
+    if not lessons.headline(notebook) or sum(text.count("\n") for text in texts(lesson[-1])) != 1:
         yield "the headline is not one line"
+
+
+def exercises_follow_nbgrader(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """At least two, each a marked solution with a locked check after it, rising in points."""
+    cells = [cell for cell in code(notebook) if "nbgrader" in cell.metadata]
+    solutions, checks = cells[::2], cells[1::2]
+    if len(solutions) < 2 or len(solutions) != len(checks):
+        yield f"{len(solutions)} solutions and {len(checks)} checks: two of each at least"
+    if not {cell.id for cell in cells} <= {cell.id for cell in exercise_cells(notebook)}:
+        yield "exercises stand after the cell `exercises`"
+    if "## Exercises" not in "".join(cell.source for cell in notebook.cells if cell.id == "exercises"):
+        yield "no cell `exercises` with the heading '## Exercises'"
+    usual = {"schema_version": 3, "task": False}
+    points = [check.metadata.nbgrader.get("points", 0) for check in checks]
+    for solution, check, worth in zip(solutions, checks, points):
+        expected = {"solution": True, "grade": False, "locked": False, "grade_id": solution.id, **usual}
+        if solution.metadata.nbgrader != expected:
+            yield f"{solution.id}: not the metadata of a solution"
+        expected = {"solution": False, "grade": True, "locked": True, "grade_id": check.id, **usual}
+        if check.metadata.nbgrader != expected | {"points": worth} or check.id != f"{solution.id}-check":
+            yield f"{check.id}: not the metadata of the check of {solution.id}"
+        if re.findall(r"^ *### (\w+) SOLUTION$", solution.source, re.MULTILINE) != ["BEGIN", "END"]:
+            yield f"{solution.id}: no solution between its two marks"
+    titles = " ".join(text for cell in prose(notebook) for level, text in headings(cell) if level == 3)
+    said = re.findall(r"Exercise (\d): [^()]+ \((\d) points?\)", titles)
+    if [(int(number), int(worth)) for number, worth in said] != list(enumerate(points, start=1)):
+        yield f"headings say {said}, the checks are worth {points}"
+    if points != sorted(points) or 0 in points:
+        yield f"points do not rise: {points}"
+
+
+def questions_have_folded_answers(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Three to five; blank lines about an answer, without which its Markdown would not be read as such."""
+    text = next((cell.source for cell in notebook.cells if cell.id == "questions"), "")
+    if "## Check yourself" not in text:
+        yield "no cell `questions` with the heading '## Check yourself'"
+    numbers = [int(number) for number in re.findall(r"^(\d+)\. .+\?$", text, re.MULTILINE)]
+    answers = re.findall(
+        r"\n\n<details><summary>Answer</summary>\n\n.+?\n\n</details>\n", text + "\n", re.DOTALL
+    )
+    if numbers != list(range(1, len(answers) + 1)) or not 3 <= len(answers) <= 5:
+        yield f"questions {numbers} and {len(answers)} answers"
 
 
 def the_next_lesson_is_linked(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -190,6 +233,8 @@ CHECKS = [
     ids_are_readable,
     headings_are_in_order,
     standing_cells_are_there,
+    exercises_follow_nbgrader,
+    questions_have_folded_answers,
     the_next_lesson_is_linked,
     outputs_are_clean,
     photos_are_not_saved,
@@ -221,6 +266,13 @@ def code(notebook: NotebookNode) -> list[NotebookNode]:
 
 def prose(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def exercise_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells from the cell `exercises` on."""
+    ids = [cell.id for cell in notebook.cells]
+    start = ids.index("exercises") if "exercises" in ids else len(ids)
+    return [cell for cell in notebook.cells[start:] if cell.cell_type == "code"]
 
 
 def tags(cell: NotebookNode) -> list[str]:
@@ -273,6 +325,23 @@ def path(tmp_path):
     return tmp_path / "01_good.ipynb"
 
 
+QUESTION = "{}. Why?\n\n<details><summary>Answer</summary>\n\nSo.\n\n</details>"
+
+
+def good_exercise(name: str, number: int) -> list[NotebookNode]:
+    usual = {"schema_version": 3, "task": False}
+    solution = {"grade_id": name, "solution": True, "grade": False, "locked": False, **usual}
+    check = {"grade_id": f"{name}-check", "solution": False, "grade": True, "locked": True, **usual}
+    body = "    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION"
+    return [
+        new_markdown_cell(f"### Exercise {number}: do it ({number} points)", id=f"exercise-{number}"),
+        new_code_cell(f"def {name}():\n{body}", id=name, metadata={"nbgrader": solution}),
+        new_code_cell(
+            f"check({name})", id=f"{name}-check", metadata={"nbgrader": {**check, "points": number}}
+        ),
+    ]
+
+
 def good_lesson() -> NotebookNode:
     """Return a lesson in which nothing is wrong."""
     figure = new_output(
@@ -292,6 +361,10 @@ def good_lesson() -> NotebookNode:
             metadata={"tags": ["headline"]},
             outputs=[new_output("stream", name="stdout", text="700 cats\n")],
         ),
+        new_markdown_cell("## Check yourself\n\n" + "\n\n".join(map(QUESTION.format, "123")), id="questions"),
+        new_markdown_cell("## Exercises", id="exercises"),
+        *good_exercise("add", 1),
+        *good_exercise("multiply", 2),
         new_markdown_cell("## Summary\n\n**Next:** [Lesson 2](02_next.ipynb)", id="summary"),
     ]
     notebook = lessons.publishable(new_notebook(cells=cells))
@@ -341,6 +414,31 @@ FAULTS = [
     (standing_cells_are_there, partial(put, "result", metadata={})),
     (standing_cells_are_there, partial(put, "bars", metadata={"tags": ["headline"]})),
     (standing_cells_are_there, partial(put, "result", outputs=[])),
+    (exercises_follow_nbgrader, partial(put, "multiply-check", metadata={})),
+    (exercises_follow_nbgrader, partial(put, "multiply", metadata={})),
+    (exercises_follow_nbgrader, partial(put, "exercises", source="## Tasks")),
+    (exercises_follow_nbgrader, lambda notebook: notebook.cells.append(notebook.cells.pop(-8))),
+    (exercises_follow_nbgrader, partial(put, "add", source="def add():\n    return 1")),
+    (exercises_follow_nbgrader, partial(put, "exercise-1", source="### Exercise 1: do it (5 points)")),
+    (
+        exercises_follow_nbgrader,
+        lambda notebook: cell_of(notebook, "add-check").metadata.nbgrader.update(points=3),
+    ),
+    (
+        exercises_follow_nbgrader,
+        lambda notebook: cell_of(notebook, "add-check").metadata.nbgrader.update(locked=False),
+    ),
+    (questions_have_folded_answers, partial(put, "questions", id="asked")),
+    (questions_have_folded_answers, partial(put, "questions", source="## Check yourself\n\n1. Why?")),
+    (questions_have_folded_answers, partial(say, "\n\n4. Who?", name="questions")),
+    (
+        questions_have_folded_answers,
+        lambda notebook: put(
+            "questions",
+            notebook,
+            source=cell_of(notebook, "questions").source.replace("</summary>\n\n", "</summary>\n"),
+        ),
+    ),
     (the_next_lesson_is_linked, partial(put, "summary", source="## Summary")),
     (outputs_are_clean, partial(print_out, "careful\n", stream="stderr")),
     (outputs_are_clean, partial(print_out, "\x1b[1mbold\x1b[0m\n")),

@@ -18,7 +18,7 @@ from helpers.runtime import COURSE_FOLDER
 ROOMS = (
     *("runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
     *("checkpoints", "backbones", "features", "transfer", "evaluate", "strategies"),
-    *("pages", "lessons", "__main__", "plots"),
+    *("pages", "lessons", "editions", "__main__", "exercises", "plots"),
 )
 LESSONS = (
     "01_data_survey",

@@ -1,0 +1,80 @@
+"""The lessons as they are handed out: exercises without their solutions, by nbgrader's conventions.
+
+A solution stands in its master between two lines, `### BEGIN SOLUTION` and `### END SOLUTION`, in a cell
+whose metadata say that it is one; the cell after it, locked and worth points, checks it.
+https://nbgrader.readthedocs.io/en/stable/user_guide/creating_and_grading_assignments.html
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from .runtime import COURSE_FOLDER
+
+STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
+MAY_FAIL = "raises-exception"  # Jupyter's tag: "run all" goes on after this cell, whatever it raises
+_SOLUTION = re.compile(
+    r"^(?P<indent> *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
+)
+# What a student needs to run the lessons, less the notebooks themselves.
+_HANDED_OUT = ("helpers", "notebooks/figures", "LICENSE", "Makefile", "requirements.txt")
+
+
+def is_solution(cell: NotebookNode) -> bool:
+    """Return whether this cell holds the solution of an exercise."""
+    return bool(cell.metadata.get("nbgrader", {}).get("solution"))
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Return whether this cell checks an exercise, for points."""
+    return bool(cell.metadata.get("nbgrader", {}).get("grade"))
+
+
+def without_solution(source: str) -> str:
+    """Return the source of a solution's cell with a stub in its place. Raises ValueError if it has none."""
+
+    def stub(match: re.Match) -> str:
+        return "\n".join(match["indent"] + line for line in STUB.splitlines())
+
+    stubbed, found = _SOLUTION.subn(stub, source)
+    if not found or "SOLUTION" in stubbed:
+        raise ValueError("Mark the solution by a line ### BEGIN SOLUTION and a line ### END SOLUTION.")
+    return stubbed
+
+
+def without_marks(source: str) -> str:
+    """Return the source of a solution's cell without the two lines that mark the solution."""
+    return re.sub(r"^ *### (BEGIN|END) SOLUTION\n?", "", source, flags=re.MULTILINE).rstrip("\n")
+
+
+def hide_solutions(notebook: NotebookNode) -> NotebookNode:
+    """Return `notebook` (changed in place) without outputs, with stubs, and with checks that may fail."""
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs, cell.execution_count = [], None
+        if is_solution(cell):
+            cell.source = without_solution(cell.source)
+        if is_check(cell):
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), MAY_FAIL]
+    return notebook
+
+
+def write_student_edition(lessons: list[Path], folder: Path) -> None:
+    """Make the course as it is handed to students, anew, in `folder`: lessons with stubs, helpers, packages.
+
+    `lessons` are the masters' paths. What students have written into an earlier edition there is lost.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in _HANDED_OUT:
+        source, target = COURSE_FOLDER / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    for path in lessons:
+        nbformat.write(hide_solutions(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)

@@ -1,0 +1,133 @@
+"""The edition for students: nothing of the solutions in it, and it runs."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from helpers import __main__ as commands
+from helpers import editions, lessons
+
+SOLVED = '''def add(a, b):
+    """Return their sum."""
+    ### BEGIN SOLUTION
+    both = [a, b]
+    return sum(both)
+    ### END SOLUTION'''
+STUB = '''def add(a, b):
+    """Return their sum."""
+    # YOUR CODE HERE
+    raise NotImplementedError()'''
+
+
+def code(path: Path) -> list[nbformat.NotebookNode]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+# --- a cell ---------------------------------------------------------------------------------------------
+
+
+def test_a_solution_gives_way_to_a_stub():
+    assert editions.without_solution(SOLVED) == STUB
+    assert editions.without_solution(f"{SOLVED}\n\n\n{SOLVED}") == f"{STUB}\n\n\n{STUB}"
+
+
+@pytest.mark.parametrize("spoilt", ["return 1", SOLVED.replace("### END SOLUTION", "")])
+def test_a_solution_without_both_marks_is_refused(spoilt):
+    with pytest.raises(ValueError, match="### BEGIN SOLUTION"):
+        editions.without_solution(spoilt)
+
+
+def test_the_marks_alone_can_go():
+    assert "SOLUTION" not in editions.without_marks(SOLVED)
+    assert editions.without_marks(SOLVED).endswith("both = [a, b]\n    return sum(both)")
+
+
+def test_only_solutions_and_checks_are_changed():
+    kept = new_code_cell("1", id="kept", execution_count=3, metadata={"tags": ["headline"]})
+    solution = new_code_cell(SOLVED, id="add", metadata={"nbgrader": {"solution": True, "grade": False}})
+    check = new_code_cell(
+        "check(add)", id="add-check", metadata={"nbgrader": {"solution": False, "grade": True}}
+    )
+    cells = editions.hide_solutions(new_notebook(cells=[kept, solution, check])).cells
+    assert [cell.source for cell in cells] == ["1", STUB, "check(add)"]
+    assert [cell.metadata.get("tags") for cell in cells] == [["headline"], None, ["raises-exception"]]
+    assert {cell.execution_count for cell in cells} == {None}
+
+
+# --- all of it ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def handed_out(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("build") / "student"
+    editions.write_student_edition(lessons.find(), folder)
+    return folder
+
+
+def test_the_command_makes_it(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(lessons, "BUILD", tmp_path)
+    left = tmp_path / "student" / "notebooks" / "00_old.ipynb"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert commands.main(["student"]) == 0
+    assert str(tmp_path / "student") in capsys.readouterr().out
+    assert [path.name for path in lessons.find()] == sorted(path.name for path in left.parent.glob("*.ipynb"))
+
+
+def test_it_has_all_that_the_lessons_need(handed_out):
+    assert {path.name for path in handed_out.iterdir()} == {
+        *("helpers", "notebooks", "LICENSE", "Makefile", "requirements.txt")
+    }
+    command = [sys.executable, "-c", "from helpers import exercises; print(exercises.__file__)"]
+    done = subprocess.run(command, cwd=handed_out, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()).is_relative_to(handed_out)
+
+
+def test_no_line_of_a_solution_is_left_anywhere(handed_out):
+    solutions = [cell.source for path in lessons.find() for cell in code(path) if editions.is_solution(cell)]
+    regions = re.findall(r"BEGIN SOLUTION\n(.*?)### END", "\n".join(solutions), re.DOTALL)
+    lines = {line.strip() for region in regions for line in region.splitlines()}
+    telling = {line for line in lines if len(line) > 20}
+    assert len(telling) > len(solutions)
+    texts = {
+        path: path.read_text("utf-8") for path in handed_out.rglob("*") if path.suffix in (".py", ".ipynb")
+    }
+    as_stored = {line: line.replace("\\", "\\\\").replace('"', '\\"') for line in telling}
+    left = [
+        (path.name, line)
+        for path, text in texts.items()
+        for line, stored in as_stored.items()
+        if line in text or stored in text
+    ]
+    assert left == []
+    assert not any(
+        "SOLUTION" in cell.source for path in texts if path.suffix == ".ipynb" for cell in code(path)
+    )
+
+
+def test_it_has_no_outputs(handed_out):
+    cells = [cell for path in (handed_out / "notebooks").glob("*.ipynb") for cell in code(path)]
+    assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)
+
+
+def test_it_runs_to_its_end_though_nothing_is_done(handed_out, short_course, tmp_path, monkeypatch):
+    """On a small data set. `test_colab` runs all six this way, as Colab editions."""
+    shutil.copytree(handed_out, tmp_path / "course")
+    shutil.copy(short_course / "helpers" / "dog_cat.sha256", tmp_path / "course" / "helpers")
+    monkeypatch.setenv("COURSE_DATA", str(short_course.parent / "photos.zip"))
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    notebook = lessons.execute(tmp_path / "course" / "notebooks" / "01_data_survey.ipynb")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    failed = [cell.id for cell in cells if any(output.output_type == "error" for output in cell.outputs)]
+    assert failed == [cell.id for cell in cells if editions.is_check(cell)]
+    assert all(cell.execution_count for cell in cells) and lessons.headline(notebook)
+    (use,) = [cell for cell in cells if cell.id == "balanced-accuracy-use"]
+    assert use.outputs[0].text.startswith(
+        "`balanced_accuracy` is not done yet: `balanced_accuracy_score` stands in for it.\nbalanced accuracy"
+    )
