@@ -52,3 +52,25 @@ def short_course(pictures, tmp_path_factory) -> Path:
         for path, name in zip(pictures["path"], names):
             archive.write(path, f"Dog-Cat-Classifier-main/Data/Train_Data/{name}")
     return course
+
+
+@pytest.fixture(autouse=True)
+def everyone_can_read_the_figures(request, monkeypatch):
+    """Each figure that a test of `plots` makes is well described, and tells nothing by colour alone."""
+    if not request.path.name.startswith("test_plots_"):
+        yield
+        return
+    from accessibility import problems
+
+    from helpers.plots.figure import DescribedFigure
+
+    made, start = [], DescribedFigure.__init__
+
+    def start_and_note(figure, *arguments, **settings):
+        made.append(figure)
+        start(figure, *arguments, **settings)
+
+    monkeypatch.setattr(DescribedFigure, "__init__", start_and_note)
+    yield
+    finished = [figure for figure in made if figure.alt_text]  # without, it could not be shown
+    assert [problem for figure in finished for problem in problems(figure)] == []

@@ -5,9 +5,8 @@ from io import BytesIO
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib brings it
 
-# Okabe and Ito's palette (2008): colour-blind readers can tell these apart, and their lightness
-# differs enough to survive grey printing. Never let colour alone carry a meaning: add a marker,
-# a line style or a hatch.
+# Okabe and Ito's palette (2008): colour-blind readers can tell these apart. In a grey print only the first
+# three differ clearly. Never let colour alone carry a meaning: add a marker, a line style or a hatch.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, RED, YELLOW, BLACK, GREY = "#56B4E9", "#D55E00", "#F0E442", "#000000", "#8C8C8C"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
