@@ -1,6 +1,7 @@
 """Executed lessons as web pages that need no network: everything is inside the file."""
 
 import re
+from copy import deepcopy
 from pathlib import Path
 
 from nbconvert import HTMLExporter
@@ -9,6 +10,10 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 COURSE, INDEX = "Transfer learning, step by step", "index.html"
 TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
+# To embed pictures, nbconvert reads each piece of HTML by itself and closes what is open at its end: a folded
+# answer would lie outside its fold. So folds travel as paragraphs of text.
+_FOLD, _FOLD_AS_TEXT = re.compile(r"<details><summary>(.+?)</summary>"), re.compile(r"<p>⟦(.+?)⟧</p>")
+_FOLD_ENDS, _END_AS_TEXT = "</details>", "⟦⟧"
 _LINK_TO_A_LESSON = re.compile(r'href="(\d\d_\w+)\.ipynb')
 
 
@@ -16,11 +21,19 @@ def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") ->
     """Return `notebook` as one HTML page, with a link to the page `home` at its top, if there is one.
 
     Pictures are embedded (those that the text names are read from the folder `figures`), with the
-    alternative text that their outputs carry. Links to other lessons lead to their pages.
+    alternative text that their outputs carry. Links to other lessons lead to their pages. What is folded in
+    the notebook (`<details><summary>…</summary>`) is folded on the page.
     """
+    notebook = deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _FOLD.sub(r"⟦\1⟧", cell.source.replace(_FOLD_ENDS, _END_AS_TEXT))
     exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, exclude_anchor_links=True)
     resources = {"metadata": {"name": title, "path": str(figures)}, "home": home}
     page, _ = exporter.from_notebook_node(notebook, resources)
+    page = _FOLD_AS_TEXT.sub(
+        r"<details><summary>\1</summary>", page.replace(f"<p>{_END_AS_TEXT}</p>", _FOLD_ENDS)
+    )
     return _LINK_TO_A_LESSON.sub(r'href="\1.html', page)
 
 

@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers import __main__ as commands
-from helpers import datasets, lessons
+from helpers import datasets, lessons, pages
 
 FIGURE = """\
 import sys
@@ -233,3 +233,14 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
 def test_data_check_prints_one_line(photos, capsys):
     assert commands.main(["data", "--check"]) == 0
     assert capsys.readouterr().out == "1399 images, 700 cat, 699 dog, verified\n"
+
+
+def test_what_is_folded_in_a_lesson_is_folded_on_its_page(tmp_path):
+    text = "1. Why?\n\n<details><summary>Answer</summary>\n\nBecause *so*.\n\n</details>\n\n2. Who?"
+    pages.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "a.html", tmp_path)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    folded = re.findall(r"<details><summary>(.+?)</summary>(.+?)</details>", page, re.DOTALL)
+    assert [(title, answer.strip()) for title, answer in folded] == [
+        ("Answer", "<p>Because <em>so</em>.</p>")
+    ]
+    assert "Who?" in page and "⟦" not in page
