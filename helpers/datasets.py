@@ -5,11 +5,11 @@ import http.client
 import os
 import re
 import tempfile
+import unicodedata
 import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
-import zlib
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,14 +20,20 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import drawings, runtime
+from . import checks, drawings, runtime
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 GITHUB_ARCHIVE = f"https://github.com/ardamavi/Dog-Cat-Classifier/archive/{COMMIT}.zip"
 KEPT_ARCHIVE = "dog-cat.zip"
 MANIFEST = Path(__file__).with_name("dog_cat.sha256")
-IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+IMAGE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+# Pictures, but none that are read here: they are named, since their owner may miss them.
+OTHER_SUFFIXES = (".avif", ".cr2", ".dng", ".heic", ".heif", ".jp2", ".jxl", ".nef", ".psd", ".svg")
 CONNECT_SECONDS = 10
+
+# The archive has 33 MB, its largest photo 73 kB. What is much larger is not the course's, and may be made
+# to fill the disk or the memory.
+MOST_ARCHIVE_BYTES, MOST_PHOTO_BYTES = 2**28, 2**20
 
 # As many drawn pets as there are photos, a few of them slightly altered copies of another.
 DRAWN_PETS, DRAWN_NEAR_DUPLICATES = 1399, 12
@@ -47,10 +53,26 @@ BANNER = """\
 #################################################################################"""
 
 
-class DataError(ValueError):
+class DataError(checks.CourseError):
     """The data set cannot be used as it is: the message says what is wrong and what to do."""
 
 
+@contextmanager
+def _disk_errors_told() -> Iterator[None]:
+    """Turn a full disk, a folder that may not be read or written and their like into a `DataError`."""
+    try:
+        yield
+    except checks.CourseError:
+        raise
+    except OSError as error:
+        place, reason = error.filename or runtime.home() / "data", error.strerror or str(error)
+        raise DataError(
+            f"{place} cannot be read or written ({reason}). "
+            "Make room or give yourself access, or set COURSE_HOME to another folder."
+        ) from error
+
+
+@_disk_errors_told()
 def load_dog_cat() -> pd.DataFrame:
     """Return the course's 1,399 photos as a table with the columns `path` and `label`.
 
@@ -70,7 +92,8 @@ def load_dog_cat() -> pd.DataFrame:
     Files that the list does not name are left out.
 
     Raises:
-        DataError: `COURSE_DATA` names nothing usable, or a file is missing or differs from the list.
+        DataError: `COURSE_DATA` names nothing usable, or a file is missing or differs from the list, or
+            the data folder cannot be written.
     """
     named = os.environ.get("COURSE_DATA")
     kept_copy = runtime.local("dog-cat")
@@ -99,17 +122,21 @@ def _kept_or_fetched(kept_copy: Path) -> pd.DataFrame:
     return _photo_table(kept_copy, "GitHub")
 
 
+@_disk_errors_told()
 def load_folder(folder: str | Path) -> pd.DataFrame:
     """Return the images of any folder of class folders: columns `path` and `label`.
 
     `folder/robin/a.jpg` gets the label 'robin'. Images may lie deeper within a class folder; what
-    counts as an image is decided by its suffix (see `IMAGE_SUFFIXES`). Hidden files and folders
-    are passed over. Rows are ordered as in `load_dog_cat`, and `data.attrs["source"]` is `"folder"`.
+    counts as an image is decided by its suffix (see `IMAGE_SUFFIXES`). Hidden files and folders and links
+    that lead nowhere are passed over; pictures of a kind that is not read, such as HEIC, are named in one
+    line. Rows are ordered as in `load_dog_cat`, and `data.attrs["source"]` is `"folder"`.
 
     Raises:
         DataError: the folder is missing or empty, has no class folders or only one, or one of them
             holds no image.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise DataError(f"folder is {checks.shown(folder)}. Give the path of a folder, such as 'my_photos'.")
     folder = Path(folder).expanduser().absolute()
     wanted = "Give each class a folder of its own, named after it, with its images inside."
     if not folder.is_dir():
@@ -118,7 +145,9 @@ def load_folder(folder: str | Path) -> pd.DataFrame:
     if not classes:
         loose = sum(entry.suffix.lower() in IMAGE_SUFFIXES for entry in folder.iterdir())
         raise DataError(f"{folder} holds {loose} images and no class folders. {wanted}")
-    images = {entry.name: list(_images_in(entry)) for entry in classes}
+    # A Mac writes é as e and an accent: one label must not be two, depending on who typed it.
+    images = {unicodedata.normalize("NFC", entry.name): list(_images_in(entry)) for entry in classes}
+    _name_what_is_not_read(classes)
     for label, paths in images.items():
         if not paths:
             raise DataError(
@@ -132,6 +161,7 @@ def load_folder(folder: str | Path) -> pd.DataFrame:
     return _table([(str(path), label) for label, paths in images.items() for path in paths], "folder")
 
 
+@_disk_errors_told()
 def draw_pets(
     n: int, seed: int, folder: str | Path | None = None, size: int = 256, near_duplicates: int = 0
 ) -> pd.DataFrame:
@@ -146,9 +176,11 @@ def draw_pets(
     Raises:
         DataError: `n` is too small to have both classes, or leaves no originals to copy.
     """
+    for name, value, least in (("n", n, 0), ("seed", seed, 0), ("size", size, 1)):
+        checks.whole_number(name, value, least)
     if n < 2 or not 0 <= near_duplicates <= n // 2:
         raise DataError(
-            f"{n} pets, {near_duplicates} of them copies, cannot be drawn. "
+            f"n is {n} and near_duplicates {near_duplicates}: such pets cannot be drawn. "
             "Draw at least one cat and one dog, and at most half of all as copies."
         )
     if folder is None:
@@ -160,7 +192,8 @@ def draw_pets(
     def draw(index: int) -> tuple[str, str]:
         label = ("cat", "dog")[index % 2]
         path = folder / label / f"{label}.{index // 2}.jpg"
-        path.write_bytes(_drawn_jpeg(index, n - near_duplicates, seed, size))
+        with runtime.written_whole(path) as unfinished:
+            unfinished.write_bytes(_drawn_jpeg(index, n - near_duplicates, seed, size))
         return str(path), label
 
     with ThreadPoolExecutor() as pool:
@@ -267,24 +300,78 @@ def _is_intact(folder: Path) -> bool:
 
 def _fetch(url: str, target: Path) -> None:
     """Download the archive at `url` and unpack it into `target`; raise `_NoArchive` if none comes."""
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as temporary:
-        archive = Path(temporary, "downloaded.zip")
-        with archive.open("wb") as file:
-            for chunk in runtime.progress(_downloaded(url), "Downloading photos (64 kB each)"):
-                file.write(chunk)
-        try:
-            _unpack(archive, target)
-        except zipfile.BadZipFile:
-            # Such as the sign-in page of a hotel's or campus's Wi-Fi.
-            raise _NoArchive("what came is not a zip archive") from None
-
-
-def _downloaded(url: str) -> Iterator[bytes]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    runtime.clear_leftovers(target.parent)
+    begun = target.with_name(f".download-{hashlib.sha256(url.encode()).hexdigest()[:8]}.zip")
+    archive = target.with_name(f"{runtime.UNFINISHED}{os.getpid()}{begun.name}")
+    with suppress(FileNotFoundError):
+        begun.replace(archive)  # of two processes, one gets what an earlier download left
     try:
-        with urllib.request.urlopen(url, timeout=CONNECT_SECONDS) as reply:
-            yield from iter(lambda: reply.read(2**16), b"")
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise _NoArchive(error) from None
+        _download(url, archive)
+        _unpack(archive, target)
+        archive.unlink()
+    except zipfile.BadZipFile:
+        # Such as the sign-in page of a hotel's or campus's Wi-Fi.
+        archive.unlink()
+        raise _NoArchive("what came is not a zip archive") from None
+    except (_BrokenOff, KeyboardInterrupt):
+        archive.replace(begun)  # the next download goes on from there
+        raise
+    finally:
+        with suppress(OSError):
+            archive.unlink()
+
+
+class _BrokenOff(_NoArchive):
+    """A part of the archive came."""
+
+
+def _download(url: str, archive: Path) -> None:
+    """Write what is at `url` to `archive`, from where that file ends, and again as long as more comes."""
+    while True:
+        before = archive.stat().st_size if archive.exists() else 0
+        try:
+            _append(url, archive, before)
+            return
+        except (OSError, ValueError, EOFError, http.client.HTTPException) as error:
+            if isinstance(error, checks.CourseError):
+                raise
+            if isinstance(error, urllib.error.HTTPError) and error.code == 416 and before:
+                archive.unlink()  # there is nothing from there on: another archive than before, so anew
+                continue
+            here = archive.stat().st_size if archive.exists() else 0
+            if here <= before:
+                reason = str(error) or type(error).__name__
+                if here:
+                    raise _BrokenOff(
+                        f"{reason}; {here:,} bytes have come, and the next try goes on there"
+                    ) from None
+                raise _NoArchive(reason) from None
+
+
+def _append(url: str, archive: Path, start: int) -> None:
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    with urllib.request.urlopen(request, timeout=CONNECT_SECONDS) as reply:
+        if start and reply.status == 206:
+            mode, there = "ab", start
+        else:  # from the start, or a server that knows no ranges and sends all of it
+            mode, there = "wb", 0
+        expected = None if reply.length is None else there + reply.length
+        with _disk_errors_told():
+            file = archive.open(mode)
+        with file:
+            chunks = iter(lambda: reply.read(2**16), b"")
+            for chunk in runtime.progress(chunks, "Downloading photos (64 kB each)"):
+                there += len(chunk)
+                if there > MOST_ARCHIVE_BYTES:
+                    raise DataError(
+                        f"{url} sends more than {MOST_ARCHIVE_BYTES // 2**20} MiB; the archive has 33 MB. "
+                        "Check the address."
+                    )
+                with _disk_errors_told():
+                    file.write(chunk)
+    if expected is not None and there < expected:  # `read` ends without an error when a connection breaks
+        raise EOFError("the connection broke off")
 
 
 def _keep_archive(photos: Path) -> None:
@@ -292,16 +379,11 @@ def _keep_archive(photos: Path) -> None:
     archive = runtime.kept(KEPT_ARCHIVE)
     if archive == runtime.local(KEPT_ARCHIVE) or archive.is_file():
         return
-    partial = archive.with_suffix(f".{os.getpid()}.partial")
     try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(partial, "w") as opened:
+        with runtime.written_whole(archive) as unfinished, zipfile.ZipFile(unfinished, "w") as opened:
             for name in manifest():
                 opened.write(photos / name, name)
-        partial.replace(archive)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         runtime.say_not_kept(archive, error)
 
 
@@ -313,7 +395,7 @@ def _unpack(
     Only files that the manifest names are taken, and they are written under the manifest's names,
     never under the archive's own: no archive can write outside `target`.
     """
-    with zipfile.ZipFile(archive) as opened:
+    with _opened_zip(archive) as opened:
         photos = _verified_photos(opened, hint)
         if _is_intact(target):
             deque(photos, maxlen=0)
@@ -322,6 +404,15 @@ def _unpack(
             for name, content in photos:
                 (folder / name).parent.mkdir(exist_ok=True)
                 (folder / name).write_bytes(content)
+
+
+def _opened_zip(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except (PermissionError, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # whatever else a damaged directory of members provokes
+        raise zipfile.BadZipFile(str(error)) from None
 
 
 def _verified_photos(archive: zipfile.ZipFile, hint: str) -> Iterator[tuple[str, bytes]]:
@@ -333,10 +424,14 @@ def _verified_photos(archive: zipfile.ZipFile, hint: str) -> Iterator[tuple[str,
     prefix = max(prefixes, key=prefixes.__getitem__, default="")
     for name, checksum in sums.items():
         try:
-            content = archive.read(prefix + name)
+            size = archive.getinfo(prefix + name).file_size
         except KeyError:
             raise DataError(f"{name} is missing from {where}. {hint}") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+        if size > MOST_PHOTO_BYTES:
+            raise DataError(f"{name} in {where} unpacks to {size:,} bytes, which no photo has. {hint}")
+        try:
+            content = archive.read(prefix + name)
+        except Exception:  # damaged, encrypted, compressed by an unknown method: each has its own error
             raise DataError(f"{name} in {where} is damaged or encrypted. {hint}") from None
         if problem := _difference(name, content, checksum, where):
             raise DataError(f"{problem} {hint}")
@@ -347,20 +442,29 @@ def _verified_photos(archive: zipfile.ZipFile, hint: str) -> Iterator[tuple[str,
 def _built_beside(target: Path) -> Iterator[Path]:
     """Give an empty folder that takes the place of `target` once the block has succeeded.
 
-    If the block fails, `target` stays as it was and nothing else is left behind.
+    If the block fails, `target` stays as it was and nothing else is left behind. If another process has
+    put its own there in the meantime, that one stays: someone may be reading it.
     """
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".unfinished-") as temporary:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    runtime.clear_leftovers(target.parent)
+    before = _identity(target)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=runtime.UNFINISHED) as temporary:
         folder = Path(temporary, target.name)
         folder.mkdir()
         yield folder
-        if target.exists():
+        if _identity(target) != before:
+            return
+        if before is not None:
             target.rename(Path(temporary, "replaced"))
         try:
             folder.rename(target)
         except OSError:
-            # Another process, doing the same work, may have been faster.
-            if not target.exists():
+            if not target.exists():  # if it is there now, another process was faster by a hair
                 raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
 
 
 # --- drawn ------------------------------------------------------------------------------------------
@@ -416,6 +520,14 @@ def _images_in(folder: Path) -> Iterator[Path]:
         inside = path.relative_to(folder).parts
         if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not any(map(_is_hidden, inside)):
             yield path
+
+
+def _name_what_is_not_read(classes: list[Path]) -> None:
+    files = (path for folder in classes for path in folder.rglob("*") if path.is_file())
+    names = [path.name for path in files if path.suffix.lower() in OTHER_SUFFIXES and path.name[0] != "."]
+    if names:
+        shown = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+        print(f"Left out, since the course cannot read their format: {shown}. Export them as JPEG or PNG.")
 
 
 def _is_hidden(name: str) -> bool:

@@ -1,13 +1,21 @@
 """Where this runs: the course's folders, seeds, progress bars."""
 
+import hashlib
 import os
+import shutil
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 
 from tqdm.auto import tqdm
+
+from . import checks
+
+UNFINISHED = ".unfinished-"  # how the names begin of files and folders that are being written
+SEAL = "sha256.txt"
 
 COURSE_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -41,6 +49,48 @@ def _with_parent(path: Path) -> Path:
     return path
 
 
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a path beside `path` to write to; what is there takes `path`'s place when the block succeeds.
+
+    So whoever reads `path` finds the former file or the new one, never half of one: another process at
+    the same moment, or this one after it was killed or the disk was full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{UNFINISHED}{os.getpid()}-{get_ident()}{path.suffix}")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def clear_leftovers(folder: Path, seconds: float = 86_400) -> None:
+    """Delete what killed processes left unfinished in `folder`, a day ago or longer (or `seconds`)."""
+    for leftover in folder.glob(f"{UNFINISHED}*"):
+        with suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > seconds:
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
+
+
+def digest(folder: Path) -> str:
+    """Return a SHA-256 sum over the names and contents of all files below `folder`, its seal left out."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != SEAL):
+        total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def is_sealed(folder: Path) -> bool:
+    """Tell whether `folder` holds what its seal, a file with its `digest`, says."""
+    try:
+        return (folder / SEAL).read_text(encoding="ascii") == digest(folder)
+    except (OSError, ValueError):
+        return False
+
+
 def say_not_kept(path: Path, error: OSError) -> None:
     """Tell the reader that a result could not be kept (a full disk, a read-only folder) but is there."""
     reason = error.strerror or "not everything could be written"
@@ -68,6 +118,7 @@ def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, so that two runs on one machine start alike."""
     import keras
 
+    checks.whole_number("seed", seed, 0, 2**32 - 1)
     keras.utils.set_random_seed(seed)
 
 

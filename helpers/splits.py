@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from . import survey
+from . import checks, survey
 
 # scikit-learn is imported by the functions that use it: it takes most of a second.
 
@@ -18,6 +18,7 @@ def near_duplicate_groups(data: pd.DataFrame, max_distance: float = 0.07) -> np.
     An image without near-duplicates is a group of its own. If a resembles b, and b resembles c, all
     three form one group. See `survey.find_near_duplicates` for `max_distance` and errors.
     """
+    checks.table(data, "path")
     pairs = survey.find_near_duplicates(data, max_distance)
     row = pd.Series(range(len(data)), index=data.path.to_numpy())
     links = (np.ones(len(pairs)), (row[pairs.path_a], row[pairs.path_b]))
@@ -46,13 +47,15 @@ def split(
         ValueError: the fractions do not fit, or a class is too small to be in every part.
     """
     _check_fractions(fractions)
+    _check_table(data, seed, groups)
     classes, label = np.unique(data.label, return_inverse=True)
     targets = _whole_numbers(fractions, np.bincount(label))
     if targets.size and targets.min() == 0:
-        smallest = classes[targets.min(axis=0).argmin()]
-        raise ValueError(
+        smallest = str(classes[targets.min(axis=0).argmin()])
+        raise checks.CourseError(
             f"Class {smallest!r} has {(data.label == smallest).sum()} images, too few to be in all "
-            f"{len(fractions)} parts. Add images to it, or make the smallest part larger."
+            f"{len(fractions)} parts: fractions={tuple(fractions)} needs {_fewest(fractions)}. "
+            "Add images to it, leave it out, or make the smallest part larger."
         )
     group = near_duplicate_groups(data) if groups is None else np.unique(groups, return_inverse=True)[1]
     part = _assign(group, label, targets, seed)
@@ -72,11 +75,13 @@ def folds(
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
+    checks.whole_number("n_folds", n_folds, 2)
+    _check_table(data, seed, groups)
     counts = data.label.value_counts()
-    if n_folds < 2 or counts.min() < n_folds:
-        raise ValueError(
-            f"{n_folds} folds cannot be made of classes of which the smallest has {counts.min()} images. "
-            "Choose at least 2 folds, and no more than the smallest class has images."
+    if counts.min() < n_folds:
+        raise checks.CourseError(
+            f"Class {counts.idxmin()!r} has {counts.min()} images, too few for n_folds={n_folds}: each fold "
+            f"needs one. Add images until there are {n_folds}, leave the class out, or make fewer folds."
         )
     group = near_duplicate_groups(data) if groups is None else groups
     folder = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -94,6 +99,8 @@ def class_weights(labels: Iterable) -> dict:
     from sklearn.utils.class_weight import compute_class_weight
 
     labels = np.asarray(list(labels))
+    if not len(labels):
+        raise checks.CourseError("labels is empty. Give the label of each picture.")
     classes = np.unique(labels)
     weights = compute_class_weight("balanced", classes=classes, y=labels)
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
@@ -105,6 +112,7 @@ def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Every image stays in at least once. For a training part only: before a split, copies of one image
     would land on both sides.
     """
+    _check_table(data, seed)
     largest = data.label.value_counts().max()
     parts = [
         pd.concat([rows, rows.sample(largest - len(rows), replace=True, random_state=seed)])
@@ -115,14 +123,27 @@ def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 def undersample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept."""
+    _check_table(data, seed)
     smallest = data.label.value_counts().min()
     return data.groupby("label").sample(smallest, random_state=seed).sort_index()
 
 
+def _check_table(data: pd.DataFrame, seed: int, groups: Sequence[int] | None = None) -> None:
+    checks.table(data, "path", "label")
+    checks.whole_number("seed", seed, 0)
+    if len(data) == 0:
+        raise checks.CourseError("data has 0 rows. Give at least one picture a class.")
+    if groups is not None:
+        checks.same_length(data=data, groups=groups)
+
+
 def _check_fractions(fractions: Sequence[float]) -> None:
-    if len(fractions) < 2 or min(fractions) <= 0 or not np.isclose(sum(fractions), 1):
-        raise ValueError(
-            f"fractions={tuple(fractions)} cannot divide a data set. "
+    numbers = list(fractions) if isinstance(fractions, Sequence | np.ndarray) else []
+    for fraction in numbers:
+        checks.number("fractions", fraction)
+    if len(numbers) < 2 or min(numbers) <= 0 or not np.isclose(sum(numbers), 1):
+        raise checks.CourseError(
+            f"fractions={checks.shown(fractions)} cannot divide a data set. "
             "Give two or more positive numbers whose sum is 1, such as (0.8, 0.1, 0.1)."
         )
 
@@ -132,6 +153,12 @@ def _whole_numbers(fractions: Sequence[float], counts: np.ndarray) -> np.ndarray
     # Rounding the running sums, rather than each number, leaves no image over.
     borders = np.round(np.outer(np.cumsum(fractions), counts) + 1e-9).astype(int)
     return np.diff(borders, axis=0, prepend=0)
+
+
+def _fewest(fractions: Sequence[float]) -> int:
+    """Return with how many images a class is in every part: from there on, always."""
+    counts = np.arange(1, 2 + int(np.ceil(2 / min(fractions))))
+    return int(counts[(_whole_numbers(fractions, counts) == 0).any(axis=0)].max(initial=0)) + 1
 
 
 def _assign(group: np.ndarray, label: np.ndarray, targets: np.ndarray, seed: int) -> np.ndarray:

@@ -6,9 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-import PIL.Image
 
-from . import images, runtime
+from . import checks, images, runtime
 
 THUMBNAIL_SIZE = 16
 ROWS_AT_ONCE = 1024
@@ -23,8 +22,9 @@ def inspect(data: pd.DataFrame) -> pd.DataFrame:
     - `channels`: as stored in the file, 1 for grey, 3 for colour, 4 for colour with transparency
     - `bytes`: size of the file
     - `brightness`: mean of the image in grey, 0 (black) to 255 (white)
-    - `problem`: None if the image can be read, otherwise why it cannot
+    - `problem`: None if the image is fit to be trained on, otherwise why not (see `images.problem`)
     """
+    checks.table(data, "path")
     with ThreadPoolExecutor(images.THREADS) as pool:
         rows = runtime.progress(pool.map(_facts, data.path), "Looking at images", total=len(data))
         facts = pd.DataFrame(rows, columns=["width", "height", "channels", "bytes", "brightness", "problem"])
@@ -52,6 +52,8 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07) -> pd.D
     Raises:
         images.UnreadableImage: for the first image that cannot be read; `inspect` lists them all.
     """
+    checks.table(data, "path")
+    checks.number("max_distance", max_distance, 0, 2)
     paths = data.path.to_numpy()
     thumbnails = _thumbnails(paths)
     found = []
@@ -78,6 +80,10 @@ def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
         images.UnreadableImage: for the first image that cannot be read.
     """
     cells, directions = 8, 9
+    checks.table(data, "path")
+    checks.whole_number("image_size", image_size, cells)
+    if image_size % cells:
+        raise checks.CourseError(f"image_size is {image_size}. Give a multiple of {cells}, such as 64.")
     pictures = images.read_many(data.path, image_size)
     grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
     down, across = np.gradient(grey, axis=(1, 2))
@@ -96,14 +102,12 @@ def _facts(path: str) -> tuple:
     n_bytes = Path(path).stat().st_size if Path(path).is_file() else None
     try:
         image = images.read(path)
-        with PIL.Image.open(path) as header:
-            channels = len(header.getbands())
     except images.UnreadableImage as error:
         return None, None, None, n_bytes, None, error.reason
-    except OSError:
-        channels = None  # OpenCV reads more formats than Pillow does
     height, width = image.shape[:2]
-    return width, height, channels, n_bytes, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean(), None
+    channels = len(images.header(path).getbands())
+    brightness = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).mean()
+    return width, height, channels, n_bytes, brightness, images.problem(path)
 
 
 def _thumbnails(paths: np.ndarray) -> np.ndarray:

@@ -116,7 +116,7 @@ def test_read_many_keeps_the_order(tmp_path):
 def broken_files(picture, folder):
     """Yield (name, what the message must say) for one file of each kind of damage."""
     whole = save(picture, folder / "whole.jpg", quality=95).read_bytes()
-    thumbnail = whole[:2] + b"\xff\xe1\x10\x00" + whole + whole[2:]
+    thumbnail = whole[:2] + b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole + whole[2:]
     png = save(picture, folder / "whole.png").read_bytes()
     contents = {
         "half.jpg": (whole[: len(whole) // 2], "cut short"),

@@ -16,7 +16,7 @@ from helpers.runtime import COURSE_FOLDER
 
 # A room imports only from rooms before it. `plots` comes last: notebooks import it, rooms do not.
 ROOMS = (
-    *("runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
+    *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
     *("checkpoints", "backbones", "features", "transfer", "evaluate", "strategies"),
     *("pages", "lessons", "editions", "__main__", "exercises", "plots"),
 )

@@ -1,0 +1,97 @@
+"""What the course says when it cannot go on: short errors, and the checks of arguments that raise them."""
+
+import reprlib
+import traceback
+from collections.abc import Collection, Sized
+from math import inf
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+
+
+class CourseError(ValueError):
+    """What the reader can put right: one sentence says what is wrong, the next one what to do.
+
+    In a notebook it takes three lines: the line of the cell that led to it, and those sentences. The
+    course's own lines in between are not what needs mending.
+    """
+
+    def _render_traceback_(self) -> list[str]:
+        """IPython asks an exception that has this method how it is to be shown."""
+        cells = [frame for frame in traceback.extract_tb(self.__traceback__) if frame.name == "<module>"]
+        place = [f"----> {cells[-1].lineno} {cells[-1].line}", ""] if cells else []
+        return [*place, f"{type(self).__name__}: {self}"]
+
+
+class MissingFile(CourseError, FileNotFoundError):
+    """A file that is not where it should be. The message names it and says how to get it."""
+
+    __str__ = ValueError.__str__  # FileNotFoundError's own expects an error number
+
+
+def whole_number(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Refuse what is no whole number from `least` to `most`, where None is without end."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least or (most is not None and value > most):
+        wanted = f"from {least} on" if most is None else f"from {least} to {most}"
+        raise CourseError(f"{name} is {shown(value)}. Give a whole number {wanted}.")
+
+
+def number(name: str, value: object, least: float = -inf, most: float = inf, above: float = -inf) -> None:
+    """Refuse what is no finite number from `least` to `most` and greater than `above`."""
+    real = isinstance(value, Real) and not isinstance(value, bool) and abs(value) < inf
+    if not real or not least <= value <= most or value <= above:
+        low = f"above {above:g}" if above > -inf else f"from {least:g}" if least > -inf else ""
+        high = f"to {most:g}" if most < inf else "on" if least > -inf else ""
+        raise CourseError(f"{name} is {shown(value)}. Give a number {low} {high}".rstrip() + ".")
+
+
+def choice(name: str, value: object, allowed: Collection) -> None:
+    """Refuse what is not one of `allowed`."""
+    if value not in tuple(allowed):
+        raise CourseError(f"{name} is {shown(value)}. Choose one of {', '.join(map(str, allowed))}.")
+
+
+def classes(value: object, n: int | None = None) -> None:
+    """Refuse what is no list of two or more different names; of `n` names, if that is given."""
+    names = list(value) if isinstance(value, Collection) and not isinstance(value, str) else []
+    if len(names) < 2 or len(set(names)) != len(names) or (n is not None and len(names) != n):
+        wanted = "two or more different names" if n is None else f"the {n} different names the model knows"
+        raise CourseError(f"classes is {shown(value)}. Give {wanted}, such as ('cat', 'dog').")
+
+
+def table(data: object, *columns: str) -> None:
+    """Refuse what is no table with these columns, or has an empty place in them."""
+    if not isinstance(data, pd.DataFrame) or not set(columns) <= set(data.columns):
+        found = f"a table of {list(data.columns)}" if isinstance(data, pd.DataFrame) else shown(data)
+        wanted = " and ".join(columns)
+        raise CourseError(f"data is {found}. Give a table with {wanted}, as datasets.load_folder makes it.")
+    for column in columns:
+        if data[column].isna().any():
+            row = data.index[data[column].isna()][0]
+            raise CourseError(f"data has no {column} in row {row}. Fill it in, or drop the row.")
+
+
+def picture(name: str, value: object) -> None:
+    """Refuse what is no RGB picture `(height, width, 3)` of at least one pixel."""
+    if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3 or 0 in value.shape:
+        found = f"an array {value.shape}" if isinstance(value, np.ndarray) else shown(value)
+        raise CourseError(f"{name} is {found}. Give an RGB picture (height, width, 3), as images.read does.")
+
+
+def same_length(**values: Sized) -> None:
+    """Refuse things that should go together, row by row, and have different lengths."""
+    lengths = {name: len(value) for name, value in values.items()}
+    if len(set(lengths.values())) > 1:
+        found = " and ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise CourseError(f"{found} rows. Give one row of each for every picture, in the same order.")
+
+
+def shown(value: object) -> str:
+    """Return `value` as an error message quotes it: on one line, cut if it is long."""
+    if isinstance(value, np.ndarray):
+        return f"an array {value.shape}"
+    if isinstance(value, pd.DataFrame):
+        return f"a table of {len(value)} rows"
+    return " ".join(reprlib.repr(value).split())
