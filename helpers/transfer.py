@@ -7,7 +7,8 @@ frozen (warm-up), then the base, or its last blocks, learns along at a small rat
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,14 +17,18 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from keras import layers
 from tqdm.keras import TqdmCallback
 
-from . import runtime
+from . import checks, runtime
 from .augment import ImageBatches
-from .features import outputs_of
+from .features import out_of_memory_told, outputs_of
 
 ACTIVATIONS_BYTES = 2 * 2**30  # more than this is not kept in memory
+# A classifier that always gives every class the same probability has a loss of ln(number of classes).
+# One that was trained and is this many times worse was not trained but wrecked.
+WRECKED = 5
 
 
 def build_classifier(
@@ -40,7 +45,7 @@ def build_classifier(
         base: a model of `backbones.load`; it is used, not copied.
         classes: names of the classes. Two give one sigmoid output, the probability of the second;
             more give a softmax.
-        dropout: share of the features that are dropped in training, 0 to below 1.
+        dropout: share of the features that are dropped in training, 0 to 0.99.
         l2: λ of the penalty λ‖W‖² on the dense layer's weights (the tutorial's section 4.2); 0 for none.
         pooling: "average" over all places of the feature map, or "flatten" as in the tutorial,
             which gives every place weights of its own.
@@ -53,16 +58,12 @@ def build_classifier(
     Raises:
         ValueError: fewer than two classes, a share outside its range, an unknown pooling.
     """
-    if len(set(classes)) < 2 or len(set(classes)) != len(classes):
-        raise ValueError(
-            f"The classes {tuple(classes)} are not two or more different names. Name each class once."
-        )
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout={dropout} is not a share. Use a number from 0 to below 1, such as 0.2.")
-    if l2 < 0:
-        raise ValueError(f"l2={l2} is negative. Use 0 for no penalty, or a small number such as 1e-4.")
-    if pooling not in ("average", "flatten"):
-        raise ValueError(f"pooling={pooling!r} is not known. Use 'average' or 'flatten'.")
+    _check_base(base)
+    checks.classes(classes)
+    checks.number("dropout", dropout, 0, 0.99)
+    checks.number("l2", l2, 0)
+    checks.choice("pooling", pooling, ("average", "flatten"))
+    checks.whole_number("seed", seed, 0)
 
     pictures = keras.Input(base.input_shape[1:], name="pictures")
     x = base(pictures)
@@ -88,21 +89,38 @@ def _head_layers(n_classes: int, dropout: float, l2: float, seed: int) -> list[l
 
 
 def base_of(model: keras.Model) -> keras.Model:
-    """Return the base network inside a classifier."""
-    return next(layer for layer in model.layers if isinstance(layer, keras.Model))
+    """Return the base network inside a classifier.
+
+    Raises:
+        ValueError: `model` is no classifier of `build_classifier`.
+    """
+    layers_of = model.layers if isinstance(model, keras.Model) else []
+    for layer in layers_of:
+        if isinstance(layer, keras.Model):
+            return layer
+    raise checks.CourseError(
+        f"model is {checks.shown(model)}, without a base network. Give a classifier of build_classifier."
+    )
 
 
 def head_of(model: keras.Model) -> keras.Model:
     """Return the classifier's layers after pooling, as a model of bottleneck features `(n, d)`.
 
     The layers are shared: training this model trains the classifier's head.
+
+    Raises:
+        ValueError: `model` is no classifier with average pooling.
     """
+    base = base_of(model)
+    if "pool" not in [layer.name for layer in model.layers]:
+        raise checks.CourseError("model has no average pooling. Build it with pooling='average'.")
     after_pool = model.layers[model.layers.index(model.get_layer("pool")) + 1 :]
-    return keras.Sequential([keras.Input((base_of(model).output_shape[-1],)), *after_pool], name="head")
+    return keras.Sequential([keras.Input((base.output_shape[-1],)), *after_pool], name="head")
 
 
 def freeze(base: keras.Model) -> None:
     """Mark every weight of the base as fixed. It counts from the next `compile` on."""
+    _check_base(base)
     base.trainable = False
 
 
@@ -123,12 +141,10 @@ def unfreeze(base: keras.Model, from_layer: str | None = None, batch_norm_traini
     Raises:
         ValueError: the base has no layer of that name.
     """
+    _check_base(base)
     names = [layer.name for layer in base.layers]
-    if from_layer is not None and from_layer not in names:
-        raise ValueError(
-            f"'{base.name}' has no layer '{from_layer}'; its last are {', '.join(names[-3:])}. "
-            "Print `[layer.name for layer in base.layers]` and choose one."
-        )
+    if from_layer is not None:
+        _check_layer(base, from_layer)
     first = names.index(from_layer) if from_layer else 0
     base.trainable = True
     for number, layer in enumerate(base.layers):
@@ -138,6 +154,9 @@ def unfreeze(base: keras.Model, from_layer: str | None = None, batch_norm_traini
 
 def count_weights(model: keras.Model) -> pd.Series:
     """Return how many numbers training would change, and how many it would leave: int, two rows."""
+
+    if not isinstance(model, keras.layers.Layer):
+        raise checks.CourseError(f"model is {checks.shown(model)}. Give a model, or one of its layers.")
 
     def numbers(weights) -> int:
         return sum(int(np.prod(weight.shape)) for weight in weights)
@@ -150,6 +169,8 @@ def count_weights(model: keras.Model) -> pd.Series:
 
 def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     """Compile with Adam, cross-entropy and accuracy: what the trainable flags are now is what counts."""
+    _check_model(model)
+    checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
@@ -186,19 +207,33 @@ def warm_up(
 
     Returns:
         Keras's `History`: `history.history["val_accuracy"]` is a list, one number an epoch.
+
+    Raises:
+        ValueError: batches that do not fit the model, a batch larger than the training pictures, a
+            learning rate that wrecks the head (the model keeps the weights from before that epoch),
+            or a memory that is too small.
     """
     freeze(base_of(model))
+    _check_batches(model, train_batches, val_batches)
+    checks.whole_number("epochs", epochs, 1)
+    _check_class_weight(class_weight, len(train_batches.classes))
     compile_classifier(model, learning_rate)
-    extra = [keras.callbacks.LearningRateScheduler(schedule)] if schedule else []
-    return model.fit(
-        train_batches,
-        validation_data=val_batches,
-        epochs=epochs,
-        class_weight=class_weight,
-        callbacks=[_EpochOrder(train_batches), *_progress_bar(), *extra],
-        shuffle=False,  # Keras would mix the batches by an unseeded generator; they bring their own order
-        verbose=0,
-    )
+    with _failure_of_batches_told(train_batches, val_batches):
+        return model.fit(
+            train_batches,
+            validation_data=val_batches,
+            epochs=epochs,
+            class_weight=class_weight,
+            # A new head begins with guesses, and its first epoch tells little.
+            callbacks=[
+                _Wrecked(from_epoch=1),
+                _EpochOrder(train_batches),
+                *_progress_bar(),
+                *_scheduler(schedule),
+            ],
+            shuffle=False,  # Keras would mix the batches by an unseeded generator; they bring their own order
+            verbose=0,
+        )
 
 
 def warm_up_on_features(
@@ -224,17 +259,28 @@ def warm_up_on_features(
 
     Returns:
         Keras's `History`.
+
+    Raises:
+        ValueError: features or labels that do not fit the model, a batch larger than the training set,
+            or weights that have become infinite.
     """
     head = head_of(model)
+    _check_features("train", train, head)
+    if val is not None:
+        _check_features("val", val, head)
+    checks.whole_number("epochs", epochs, 1)
+    checks.whole_number("seed", seed, 0)
+    checks.whole_number("batch_size", batch_size, 1)
+    _check_batch_size(batch_size, len(train[0]))
     compile_classifier(head, learning_rate)
     keras.utils.set_random_seed(seed)
-    extra = [keras.callbacks.LearningRateScheduler(schedule)] if schedule else []
     return head.fit(
         *train,
         validation_data=val,
         epochs=epochs,
         batch_size=batch_size,
-        callbacks=[*_progress_bar(), *extra],
+        # Only what cannot be used any more ends it: it takes seconds, and its curve shows the rest.
+        callbacks=[_Wrecked(from_epoch=epochs), *_progress_bar(), *_scheduler(schedule)],
         verbose=0,
     )
 
@@ -275,9 +321,13 @@ def fine_tune(
         Keras's `History`, over all epochs, also those before an interruption.
 
     Raises:
-        ValueError: the base has no layer `from_layer`.
+        ValueError: the base has no layer `from_layer`; and as `warm_up`. What was kept stays.
     """
     unfreeze(base_of(model), from_layer, batch_norm_training)
+    _check_batches(model, train_batches, val_batches)
+    checks.whole_number("epochs", epochs, 1)
+    checks.whole_number("patience", patience, 1)
+    checks.number("learning_rate", learning_rate, above=0, most=1)
     settings = _Settings(epochs, learning_rate, patience)
     trained, train, val = _trained_part(model, train_batches, val_batches, from_layer)
     with TemporaryDirectory() as temporary:
@@ -286,7 +336,8 @@ def fine_tune(
         copies = []
         if keep is not None:
             copies = [_KeptCopy(folder, Path(keep) / _recipe_key(model, train_batches, settings))]
-        return _fit_resumably(trained, train, val, settings, folder, copies)
+        with _failure_of_batches_told(train_batches, val_batches):
+            return _fit_resumably(trained, train, val, settings, folder, copies)
 
 
 class _Settings(NamedTuple):
@@ -342,14 +393,16 @@ def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.M
 
     Raises:
         ValueError: the base cannot be cut before `from_layer`, since a layer after it takes an
-            input from before it (a residual connection).
+            input from before it (a residual connection); or it has no such layer.
     """
+    _check_base(base)
+    _check_layer(base, from_layer)
     cut = base.get_layer(from_layer).input
     lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
     try:
         upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
     except ValueError as error:
-        raise ValueError(
+        raise checks.CourseError(
             f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
             "Choose the first layer of a block."
         ) from error
@@ -400,6 +453,7 @@ def _fit_resumably(
             validation_data=val,
             epochs=settings.epochs,
             callbacks=[
+                _Wrecked(),  # before the next three, which are to keep nothing of a wrecked epoch
                 _EpochOrder(getattr(train, "batches", train)),
                 keras.callbacks.ModelCheckpoint(
                     str(best),
@@ -447,6 +501,16 @@ def _history(model: keras.Model, rows: list[dict[str, float]]) -> keras.callback
     return history
 
 
+def _scheduler(schedule: Callable[[int], float] | None) -> list[keras.callbacks.Callback]:
+    if schedule is None:
+        return []
+    if not callable(schedule):
+        raise checks.CourseError(
+            f"schedule is {checks.shown(schedule)}. Give a function of the epoch's number."
+        )
+    return [keras.callbacks.LearningRateScheduler(schedule)]
+
+
 def _progress_bar() -> list[keras.callbacks.Callback]:
     return [] if runtime.is_quiet() else [TqdmCallback(verbose=1, leave=False)]
 
@@ -468,6 +532,38 @@ class _EpochOrder(keras.callbacks.Callback):
                 layer.seed_generator.state.assign([layer.seed, epoch << 20])
 
 
+class _Wrecked(keras.callbacks.Callback):
+    """End a training whose steps overshoot, with the weights from before the epoch in which it showed.
+
+    The loss is not a number any more, or from epoch `from_epoch` on far worse than that of a guess.
+    """
+
+    def __init__(self, from_epoch: int = 0):
+        super().__init__()
+        self.from_epoch = from_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        self.epoch, self.sound = epoch, self.model.get_weights()
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        if not np.isfinite(logs["loss"]):
+            self._end(logs["loss"])
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        guess = np.log(max(2, self.model.output_shape[-1]))
+        losses = logs["loss"], logs.get("val_loss", 0.0)
+        if not np.isfinite(losses).all() or (epoch >= self.from_epoch and losses[0] > WRECKED * guess):
+            self._end(losses[np.isfinite(losses[0])] if not np.isfinite(losses).all() else losses[0])
+
+    def _end(self, loss: float) -> None:
+        self.model.set_weights(self.sound)
+        rate = float(self.model.optimizer.learning_rate)
+        raise checks.CourseError(
+            f"The loss became {loss:.3g} in epoch {self.epoch + 1}: with learning_rate={rate:g} the steps "
+            f"overshoot. Choose a smaller one, such as {rate / 100:.0e}; the model has the weights from before."
+        )
+
+
 class _KeptCopy(keras.callbacks.Callback):
     """Copy a training's folder to where it is kept, after every epoch; start from what is kept there.
 
@@ -480,15 +576,20 @@ class _KeptCopy(keras.callbacks.Callback):
         super().__init__()
         self.folder, self.kept, self.refused = folder, kept, False
         self.former = kept.with_name(f"{kept.name}.former")
-        source = kept if kept.is_dir() else self.former  # where an interruption came between two renames
-        if source.is_dir():
-            shutil.copytree(source, folder, dirs_exist_ok=True)
+        # The former one counts where an interruption came between two renames, or the newer one is damaged.
+        sound = next((copy for copy in (kept, self.former) if runtime.is_sealed(copy)), None)
+        if sound:
+            shutil.copytree(sound, folder, dirs_exist_ok=True)
+        elif kept.is_dir():
+            print(f"The training kept in {kept} is damaged, and begins anew.")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
             shutil.copytree(self.folder, unfinished)
+            # The sum is that of the original: where two notebooks write here at once, it fits neither.
+            (unfinished / runtime.SEAL).write_text(runtime.digest(self.folder), encoding="ascii")
             if self.kept.is_dir():
                 shutil.rmtree(self.former, ignore_errors=True)
                 self.kept.rename(self.former)
@@ -517,32 +618,162 @@ class _EarlyStopping(keras.callbacks.EarlyStopping):
 def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
     """Save a classifier as one `.keras` file, and its classes' names beside it as `.json`.
 
-    The file takes plain RGB pictures, 0-255: its preprocessing is among its layers.
+    The file takes plain RGB pictures, 0-255: its preprocessing is among its layers. Each of the two
+    takes the place of a former one when it is whole.
 
     Raises:
-        ValueError: the path does not end in `.keras`.
+        ValueError: the path does not end in `.keras`, the classes are not the model's, or the file
+            cannot be written.
     """
     path = Path(path)
     if path.suffix != ".keras":
-        raise ValueError(f"'{path.name}' does not end in '.keras'. Name it '{path.stem}.keras'.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    model.save(path)
-    path.with_suffix(".json").write_text(
-        json.dumps({"classes": list(classes)}, ensure_ascii=False), encoding="utf-8"
-    )
+        raise checks.CourseError(f"path is '{path.name}'. Let it end in '.keras': '{path.stem}.keras'.")
+    checks.classes(classes, max(2, _check_model(model).output_shape[-1]))
+    try:
+        with runtime.written_whole(path) as unfinished:
+            model.save(unfinished)
+            names = {"classes": list(classes), "sha256": _sha256(unfinished)}
+        with runtime.written_whole(path.with_suffix(".json")) as unfinished:
+            unfinished.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+    except OSError as error:
+        raise checks.CourseError(
+            f"'{path.name}' cannot be written in '{path.parent}' ({error.strerror or error}). "
+            "Make room there, or choose another folder."
+        ) from error
 
 
 def load(path: Path | str) -> tuple[keras.Model, list[str]]:
     """Load what `save` wrote: the classifier and its classes' names.
 
+    The file is read in Keras's safe mode: a `.keras` file can carry Python code (a `Lambda` layer), and
+    one from elsewhere must not run any here.
+
     Raises:
         FileNotFoundError: the model or its `.json` is not there.
+        ValueError: one of them is damaged, they do not belong together, or the model carries code.
     """
     path = Path(path)
     for file in (path, path.with_suffix(".json")):
         if not file.is_file():
-            raise FileNotFoundError(
+            raise checks.MissingFile(
                 f"There is no file '{file.name}' in '{file.parent}'. Save the model there first."
             )
-    names = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["classes"]
-    return keras.saving.load_model(path), names
+    try:
+        names = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        classes, checksum = names["classes"], names.get("sha256")
+        checks.classes(classes)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise checks.CourseError(
+            f"'{path.stem}.json' does not hold the classes' names. Save the model again."
+        ) from None
+    if checksum not in (None, _sha256(path)):
+        raise checks.CourseError(
+            f"'{path.name}' is not the model that '{path.stem}.json' was saved with, or it is damaged. "
+            "Save the model again."
+        )
+    try:
+        return keras.saving.load_model(path, safe_mode=True), classes
+    except Exception as error:  # whatever a damaged or hostile file provokes
+        raise checks.CourseError(
+            f"'{path.name}' is damaged, or carries code of its own, which is not run here (safe mode). "
+            "Load a model that you saved yourself, or one made of Keras's own layers."
+        ) from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# --- what does not fit ------------------------------------------------------------------------------
+
+
+def _check_base(base: keras.Model) -> None:
+    if not isinstance(base, keras.Model):
+        raise checks.CourseError(f"base is {checks.shown(base)}. Give a network that backbones.load builds.")
+
+
+def _check_model(model: keras.Model) -> keras.Model:
+    if not isinstance(model, keras.Model):
+        raise checks.CourseError(f"model is {checks.shown(model)}. Give a classifier of build_classifier.")
+    return model
+
+
+def _check_layer(base: keras.Model, from_layer: str) -> None:
+    names = [layer.name for layer in base.layers]
+    if from_layer not in names:
+        raise checks.CourseError(
+            f"from_layer is {from_layer!r}, and '{base.name}' has no such layer; its last are "
+            f"{', '.join(names[-3:])}. Print `[layer.name for layer in base.layers]` and choose one."
+        )
+
+
+def _check_batches(model: keras.Model, train: ImageBatches, val: ImageBatches | None) -> None:
+    n_classes = max(2, model.output_shape[-1])
+    for name, batches in {"train_batches": train, "val_batches": val}.items():
+        if name == "val_batches" and batches is None:
+            continue
+        if not isinstance(batches, ImageBatches):
+            raise checks.CourseError(f"{name} is {checks.shown(batches)}. Give augment.ImageBatches.")
+        if batches.image_size != model.input_shape[1]:
+            raise checks.CourseError(
+                f"{name} has image_size={batches.image_size}, the model takes {model.input_shape[1]}. "
+                "Make both the same."
+            )
+        if len(batches.classes) != n_classes:
+            raise checks.CourseError(
+                f"{name} has the classes {', '.join(batches.classes)}, the model tells {n_classes} apart. "
+                "Give both the same classes."
+            )
+    _check_batch_size(train.batch_size, len(train.data))
+
+
+def _check_batch_size(batch_size: int, n: int) -> None:
+    if batch_size > n:
+        raise checks.CourseError(
+            f"batch_size is {batch_size}, and there are {n} training pictures: an epoch would be a single step. "
+            f"Choose at most {n}, such as {max(1, n // 5)}."
+        )
+
+
+def _check_features(name: str, pair: tuple[np.ndarray, np.ndarray], head: keras.Model) -> None:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise checks.CourseError(f"{name} is {checks.shown(pair)}. Give two arrays: features and labels.")
+    features, labels = map(np.asarray, pair)
+    wanted = head.input_shape[-1]
+    if features.ndim != 2 or features.shape[1] != wanted or not np.isfinite(features).all():
+        raise checks.CourseError(
+            f"{name} has features {features.shape}. Give finite numbers (n, {wanted}), as features.extract does."
+        )
+    checks.same_length(**{f"{name}[0]": features, f"{name}[1]": labels})
+    n_outputs = head.output_shape[-1]
+    if labels.shape[1:] not in {(), (1,)} if n_outputs == 1 else labels.shape[1:] != (n_outputs,):
+        raise checks.CourseError(
+            f"{name} has labels {labels.shape}, the model {n_outputs} outputs. Give ImageBatches' targets."
+        )
+
+
+def _check_class_weight(class_weight: dict[int, float] | None, n_classes: int) -> None:
+    if class_weight is None:
+        return
+    if not isinstance(class_weight, dict) or set(class_weight) != set(range(n_classes)):
+        raise checks.CourseError(
+            f"class_weight is {checks.shown(class_weight)}. Give a weight for each class number, "
+            f"0 to {n_classes - 1}, as splits.class_weights(batches.labels) does."
+        )
+    for weight in class_weight.values():
+        checks.number("class_weight", weight, 0)
+
+
+@contextmanager
+def _failure_of_batches_told(train: ImageBatches, val: ImageBatches | None) -> Iterator[None]:
+    """Show what went wrong in a batch as it is: TensorFlow wraps it in a page of its own lines."""
+    try:
+        with out_of_memory_told(train.batch_size, train.image_size):
+            yield
+    except tf.errors.OpError as error:
+        failure = train.failure or (val and val.failure)
+        if failure is None:
+            raise
+        with out_of_memory_told(train.batch_size, train.image_size):
+            raise failure from error

@@ -162,10 +162,11 @@ def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "settings, message",
     [
-        ({"name": "resnet"}, "no base network 'resnet'"),
-        ({"weights": "noisy"}, "weights='noisy'"),
-        ({"image_size": 16}, "16 pixels are too small"),
-        ({"name": "vgg16", "alpha": 0.5}, "one width, not in 0.5"),
+        ({"name": "resnet"}, "name is 'resnet'. Choose one of efficientnet_lite0, "),
+        ({"weights": "noisy"}, "weights is 'noisy'. Choose one of imagenet, None"),
+        ({"image_size": 16}, "image_size is 16. Give a whole number from 32 on"),
+        ({"name": "vgg16", "alpha": 0.5}, r"alpha is 0.5. Choose one of 1.0\."),
+        ({"name": "mobilenet", "alpha": 0.6}, "alpha is 0.6. Choose one of 1.0, 0.75, 0.5, 0.25"),
     ],
 )
 def test_wrong_arguments(settings, message):

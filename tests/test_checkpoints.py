@@ -124,7 +124,7 @@ def test_refuses_a_tensor_that_reaches_out_of_its_storage(tmp_path, torch_names,
     floats = Stored(torch.FloatStorage, "0", np.zeros(12, "<f4"))
     path = tmp_path / "reach.pth"
     tensor = Tensor(utils._rebuild_tensor_v2, floats, offset, shape, strides)
-    with pytest.raises(checkpoints.RefusedCheckpoint, match="reaches"):
+    with pytest.raises(checkpoints.RefusedCheckpoint, match="reaches|makes no sense"):
         checkpoints.read_state_dict(path, write(path, {"weight": tensor}, [floats]))
 
 

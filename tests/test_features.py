@@ -105,8 +105,8 @@ def test_a_full_disk_costs_a_sentence_and_leaves_nothing_half_written(
     features.extract(base, pets.head(3))
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
 
-    def fill_up(file, **_):
-        file.write(bytes(1000))
+    def fill_up(path, **_):
+        path.write_bytes(bytes(1000))
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(features.np, "savez", fill_up)

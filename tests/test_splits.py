@@ -128,7 +128,7 @@ def test_fractions_that_do_not_fit_are_refused(fractions):
 
 def test_class_too_small_for_every_part_is_named():
     data = table(cat=100, robin=3)
-    with pytest.raises(ValueError, match=r"'robin' has 3 images.*needs 9\. Add"):
+    with pytest.raises(ValueError, match=r"'robin' has 3 images.*needs 8\. Add"):
         splits.split(data, groups=alone(data))
 
 

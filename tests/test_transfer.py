@@ -91,9 +91,9 @@ def test_same_seed_same_head(base):
     [
         ({"classes": ("cat",)}, "two or more different names"),
         ({"classes": ("cat", "cat")}, "two or more different names"),
-        ({"dropout": 1}, "dropout=1 is not a share"),
-        ({"l2": -1}, "l2=-1 is negative"),
-        ({"pooling": "max"}, "pooling='max'"),
+        ({"dropout": 1}, "dropout is 1. Give a number from 0 to 0.99"),
+        ({"l2": -1}, "l2 is -1. Give a number from 0 on"),
+        ({"pooling": "max"}, "pooling is 'max'. Choose one of average, flatten"),
     ],
 )
 def test_wrong_arguments(base, settings, message):
@@ -113,7 +113,7 @@ def test_unfreeze_from_a_layer_on(base):
     assert trainable() == ["conv1", "conv2"]
     transfer.freeze(base)
     assert not base.trainable_weights
-    with pytest.raises(ValueError, match="no layer 'conv_14'"):
+    with pytest.raises(ValueError, match="from_layer is 'conv_14'"):
         transfer.unfreeze(base, "conv_14")
 
 
@@ -132,7 +132,7 @@ def test_head_on_features_is_the_classifiers_head(base, batches, pets):
     model = transfer.build_classifier(base)
     val = batches[1]
     table = [(features.extract(base, part.data), part.targets) for part in batches]
-    history = transfer.warm_up_on_features(model, *table, epochs=3)
+    history = transfer.warm_up_on_features(model, *table, epochs=3, batch_size=8)
     assert history.history["loss"][-1] < history.history["loss"][0]
     whole = model.predict(images.read_many(val.data["path"], SIZE).astype("float32"), verbose=0)
     np.testing.assert_allclose(transfer.head_of(model).predict(table[1][0], verbose=0), whole, atol=1e-4)
@@ -327,7 +327,7 @@ def test_save_and_load(base, pets, tmp_path):
     np.testing.assert_allclose(
         loaded.predict(pictures, verbose=0), model.predict(pictures, verbose=0), atol=1e-6
     )
-    with pytest.raises(ValueError, match=r"does not end in '\.keras'"):
+    with pytest.raises(ValueError, match=r"path is 'pets.h5'. Let it end in '\.keras'"):
         transfer.save(model, tmp_path / "pets.h5", classes=("a", "b"))
     with pytest.raises(FileNotFoundError, match=r"none\.keras"):
         transfer.load(tmp_path / "none.keras")
