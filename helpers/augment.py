@@ -197,12 +197,9 @@ class ImageBatches(keras.utils.PyDataset):
         checks.table(data, "path", "label")
         if len(data) == 0:
             raise checks.CourseError("data is an empty table. Give at least one row of path and label.")
-        for name, value, least in (
-            ("image_size", image_size, 1),
-            ("batch_size", batch_size, 1),
-            ("seed", seed, 0),
-        ):
-            checks.whole_number(name, value, least)
+        checks.whole_number("image_size", image_size, 1)
+        checks.whole_number("batch_size", batch_size, 1)
+        checks.whole_number("seed", seed, 0)
         if augmenter is not None and not callable(augmenter):
             raise checks.CourseError(f"augmenter is {checks.shown(augmenter)}. Give an Augmenter, or None.")
         self.data = data.reset_index(drop=True)

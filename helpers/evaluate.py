@@ -196,7 +196,8 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
     checks.picture("picture", picture)
     if picture.shape != model.input_shape[1:]:
         raise checks.CourseError(
-            f"picture is {picture.shape}, the model takes {model.input_shape[1:]}. Read it with that image_size."
+            f"picture is {picture.shape}, the model takes {model.input_shape[1:]}. "
+            f"Read it with image_size={model.input_shape[1]}."
         )
     if class_index is not None:
         checks.whole_number("class_index", class_index, 0, max(2, model.output_shape[-1]) - 1)

@@ -560,7 +560,7 @@ class _Wrecked(keras.callbacks.Callback):
         rate = float(self.model.optimizer.learning_rate)
         raise checks.CourseError(
             f"The loss became {loss:.3g} in epoch {self.epoch + 1}: with learning_rate={rate:g} the steps "
-            f"overshoot. Choose a smaller one, such as {rate / 100:.0e}; the model has the weights from before."
+            f"overshoot. Choose a smaller one, such as {rate / 100:.0e}; the weights are those before it."
         )
 
 
@@ -731,7 +731,7 @@ def _check_batches(model: keras.Model, train: ImageBatches, val: ImageBatches | 
 def _check_batch_size(batch_size: int, n: int) -> None:
     if batch_size > n:
         raise checks.CourseError(
-            f"batch_size is {batch_size}, and there are {n} training pictures: an epoch would be a single step. "
+            f"batch_size is {batch_size}, and there are {n} training pictures: one step would be an epoch. "
             f"Choose at most {n}, such as {max(1, n // 5)}."
         )
 
@@ -743,7 +743,8 @@ def _check_features(name: str, pair: tuple[np.ndarray, np.ndarray], head: keras.
     wanted = head.input_shape[-1]
     if features.ndim != 2 or features.shape[1] != wanted or not np.isfinite(features).all():
         raise checks.CourseError(
-            f"{name} has features {features.shape}. Give finite numbers (n, {wanted}), as features.extract does."
+            f"{name} has features {features.shape}. Give finite numbers (n, {wanted}), "
+            "as features.extract does."
         )
     checks.same_length(**{f"{name}[0]": features, f"{name}[1]": labels})
     n_outputs = head.output_shape[-1]

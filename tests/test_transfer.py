@@ -132,7 +132,7 @@ def test_head_on_features_is_the_classifiers_head(base, batches, pets):
     model = transfer.build_classifier(base)
     val = batches[1]
     table = [(features.extract(base, part.data), part.targets) for part in batches]
-    history = transfer.warm_up_on_features(model, *table, epochs=3, batch_size=8)
+    history = transfer.warm_up_on_features(model, *table, epochs=3, batch_size=20)
     assert history.history["loss"][-1] < history.history["loss"][0]
     whole = model.predict(images.read_many(val.data["path"], SIZE).astype("float32"), verbose=0)
     np.testing.assert_allclose(transfer.head_of(model).predict(table[1][0], verbose=0), whole, atol=1e-4)
