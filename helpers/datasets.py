@@ -341,7 +341,7 @@ def _download(url: str, archive: Path) -> None:
                 continue
             here = archive.stat().st_size if archive.exists() else 0
             if here <= before:
-                reason = str(error) or type(error).__name__
+                reason = " ".join(str(error).split()) or type(error).__name__
                 if here:
                     raise _BrokenOff(
                         f"{reason}; {here:,} bytes have come, and the next try goes on there"

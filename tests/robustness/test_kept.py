@@ -1,0 +1,258 @@
+"""What is kept on disk: killed while it is written, damaged afterwards, written by two at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from faults import saved, table, without_rights
+
+from helpers import augment, checks, features, runtime, transfer
+
+SIZE = 32
+
+
+def small_base():
+    keras.utils.set_random_seed(1)
+    pictures = keras.Input((SIZE, SIZE, 3))
+    x = keras.layers.Rescaling(1 / 255)(pictures)
+    return keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8, name="conv")(x), name="small")
+
+
+@pytest.fixture(scope="module")
+def pets(picture, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pets")
+    paths = [saved(np.roll(picture, 5 * i, axis=1), folder / f"{i}.png") for i in range(12)]
+    data = table(*paths)
+    data["label"] = ["cat", "dog"] * 6
+    return data
+
+
+def stores(tmp_path):
+    return list((tmp_path / "home/data/features").glob("*.npz"))
+
+
+# --- features -------------------------------------------------------------------------------------------------
+
+
+def test_a_store_with_any_byte_changed_gives_the_same_features(pets, tmp_path):
+    """Every 13th byte in turn, header, keys, rows and directory: right or computed anew, never wrong."""
+    base = small_base()
+    expected = features.extract(base, pets)
+    (store,) = stores(tmp_path)
+    whole = store.read_bytes()
+    keys = [features._content_key(path) for path in pets.path]
+    refused = 0
+    for place in range(0, len(whole), 13):
+        store.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+        rows = features._read_rows(store)
+        refused += not rows
+        assert not rows or np.array_equal(np.stack([rows[key] for key in keys]), expected)
+    assert refused > 50
+    for cut in range(0, len(whole), 97):
+        store.write_bytes(whole[:cut])
+        assert features._read_rows(store) == {}
+    np.testing.assert_allclose(features.extract(base, pets), expected, atol=1e-5)
+    assert len(features._read_rows(store)) == 12
+
+
+def test_rows_of_another_format_are_computed_anew(pets, tmp_path, monkeypatch):
+    base = small_base()
+    expected = features.extract(base, pets)
+    monkeypatch.setattr(features, "FORMAT", features.FORMAT + 1)
+    assert features._read_rows(stores(tmp_path)[0]) == {}
+    np.testing.assert_array_equal(features.extract(base, pets), expected)
+
+
+def test_a_store_that_holds_python_objects_is_not_opened(pets, tmp_path):
+    base = small_base()
+    features.extract(base, pets)
+    (store,) = stores(tmp_path)
+    np.savez(store, keys=np.array([object()]), rows=np.zeros((1, 8)), digest="")
+    assert features._read_rows(store) == {}
+
+
+def test_what_two_notebooks_compute_is_kept_of_both(pets, tmp_path, monkeypatch):
+    base = small_base()
+    other_notebook = features.pooled_outputs
+
+    def while_another_writes(network, paths):
+        monkeypatch.setattr(features, "pooled_outputs", other_notebook)
+        features.extract(base, pets[6:])
+        return other_notebook(network, paths)
+
+    monkeypatch.setattr(features, "pooled_outputs", while_another_writes)
+    features.extract(base, pets[:6])
+    assert len(features._read_rows(stores(tmp_path)[0])) == 12
+
+
+# --- killed ---------------------------------------------------------------------------------------------------
+
+WRITE_FEATURES = """
+import numpy as np
+from helpers import features
+from pathlib import Path
+store = Path({store!r})
+print("begun", flush=True)
+i = 0
+while True:
+    features._write_rows(store, {{str(i % 7): np.full(200_000, i, np.float32)}})
+    i += 1
+"""
+
+KEEP_EPOCHS = """
+import keras
+from pathlib import Path
+from helpers import transfer
+folder, kept = Path({folder!r}), Path({kept!r})
+copy = transfer._KeptCopy(folder, kept)
+print("begun", flush=True)
+for epoch in range(10**6):
+    for name in ("a.h5", "b.csv"):
+        (folder / name).write_bytes(bytes([epoch % 256]) * 500_000)
+    copy.on_epoch_end(epoch)
+"""
+
+SAVE_MODELS = """
+import keras, numpy as np
+from pathlib import Path
+from helpers import transfer
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(20_000), keras.layers.Dense(1)])
+transfer.save(model, {path!r}, ("cat", "dog"))
+print("begun", flush=True)
+while True:
+    transfer.save(model, {path!r}, ("cat", "dog"))
+"""
+
+
+def killed(code, seconds):
+    """Run `code` in a process of its own, and kill it that long after it has begun."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=runtime.COURSE_FOLDER,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout.readline() == "begun\n"
+    time.sleep(seconds)
+    process.send_signal(getattr(signal, "SIGKILL", signal.SIGTERM))
+    process.wait()
+
+
+@pytest.mark.parametrize("seconds", [0.13, 0.2, 0.31])
+def test_killed_while_writing_features(tmp_path, seconds):
+    store = tmp_path / "features.npz"
+    killed(WRITE_FEATURES.format(store=str(store)), seconds)
+    rows = features._read_rows(store)
+    assert rows and all((row == row[0]).all() and row[0] % 7 == int(key) for key, row in rows.items())
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.12])
+def test_killed_while_keeping_a_checkpoint(tmp_path, seconds):
+    folder, kept = tmp_path / "training", tmp_path / "kept" / "recipe"
+    folder.mkdir()
+    killed(KEEP_EPOCHS.format(folder=str(folder), kept=str(kept)), seconds)
+    again = tmp_path / "again"
+    again.mkdir()
+    transfer._KeptCopy(again, kept)
+    contents = {path.name: path.read_bytes() for path in again.iterdir()}
+    assert set(contents) in ({"a.h5", "b.csv", runtime.SEAL}, set())
+    assert len({contents[name] for name in contents if name != runtime.SEAL}) <= 1  # both of one epoch
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.25])
+def test_killed_while_saving_a_model(tmp_path, seconds):
+    path = tmp_path / "pets.keras"
+    killed(SAVE_MODELS.format(path=str(path)), seconds)
+    zipfile.ZipFile(path).testzip()  # the file is whole, the former or the new one
+    try:
+        assert transfer.load(path)[1] == ["cat", "dog"]
+    except checks.CourseError as error:  # killed between the two files
+        assert "is not the model that 'pets.json' was saved with" in str(error)
+
+
+# --- checkpoints ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def batches(pets):
+    return augment.ImageBatches(pets[:8], SIZE, 4, shuffle=True), augment.ImageBatches(pets[8:], SIZE, 4)
+
+
+def test_a_damaged_checkpoint_is_not_read_and_the_training_begins_anew(batches, tmp_path, capsys):
+    def train(epochs):
+        model = transfer.build_classifier(small_base())
+        return transfer.fine_tune(model, *batches, epochs=epochs, learning_rate=1e-3, keep=tmp_path / "keep")
+
+    first = train(1)
+    (folder,) = (tmp_path / "keep").iterdir()
+    for name in sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file()):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        assert not runtime.is_sealed(folder), name
+        (folder / name).write_bytes(content)
+    assert runtime.is_sealed(folder)
+    (folder / "best.weights.h5").write_bytes(b"half")
+    again = train(2)
+    assert "is damaged, and begins anew" in capsys.readouterr().out
+    assert again.epoch == [0, 1]
+    np.testing.assert_allclose(again.history["loss"][0], first.history["loss"][0], rtol=1e-3)
+
+
+def test_a_former_copy_counts_where_the_newer_one_is_damaged(batches, tmp_path):
+    folder, kept = tmp_path / "training", tmp_path / "recipe"
+    for place, content in ((kept, b"new"), (kept.with_name("recipe.former"), b"old")):
+        place.mkdir()
+        (place / "weights").write_bytes(content)
+        (place / runtime.SEAL).write_text(runtime.digest(place))
+    (kept / "weights").write_bytes(b"ne")
+    folder.mkdir()
+    transfer._KeptCopy(folder, kept)
+    assert (folder / "weights").read_bytes() == b"old"
+
+
+# --- read-only, and models -----------------------------------------------------------------------------------------
+
+
+def test_a_read_only_folder_costs_features_a_sentence_and_a_model_an_error(
+    pets, open_folder, monkeypatch, capsys
+):
+    base = small_base()
+    model = transfer.build_classifier(base)
+    expected = features.extract(base, pets, keep=False)
+    (open_folder / "locked").mkdir(mode=0o555)
+    monkeypatch.setenv("COURSE_HOME", str(open_folder / "locked"))
+    monkeypatch.setattr(features, "_content_key", lambda path: path)  # pytest's folder is closed to nobody
+    monkeypatch.setattr(features.images, "check", lambda paths: None)
+    monkeypatch.setattr(features, "pooled_outputs", lambda base, paths: expected)
+    with without_rights():
+        np.testing.assert_array_equal(features.extract(base, pets), expected)
+        with pytest.raises(
+            checks.CourseError, match=r"'pets\.keras' cannot be written in .*locked.*Make room"
+        ):
+            transfer.save(model, open_folder / "locked" / "pets.keras", ("cat", "dog"))
+    assert "could not be kept" in capsys.readouterr().out
+    assert list((open_folder / "locked").iterdir()) == []
+
+
+def test_a_full_disk_leaves_the_former_model(tmp_path, monkeypatch):
+    model, path = transfer.build_classifier(small_base()), tmp_path / "pets.keras"
+    transfer.save(model, path, ("cat", "dog"))
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fill_up(self, path, **_):
+        Path(path).write_bytes(b"PK half of it")
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(keras.Model, "save", fill_up)
+    with pytest.raises(checks.CourseError, match="cannot be written.*No space left on device"):
+        transfer.save(model, path, ("cat", "dog"))
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    transfer.load(path)
