@@ -65,7 +65,7 @@ def everything(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-# --- archives ---------------------------------------------------------------------------------------------
+# --- archives -----------------------------------------------------------------------------------------
 
 
 def with_bomb(path, course):
@@ -223,7 +223,7 @@ def test_a_damaged_archive_is_read_right_or_refused(tmp_path_factory, data):
             assert [Path(path).read_bytes() for path in loaded.path] == list(course.values())
 
 
-# --- servers ------------------------------------------------------------------------------------------------
+# --- servers ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_a_server_that_never_stops_sending_is_stopped(course, monkeypatch):
     assert left_in_home() == []
 
 
-# --- disks --------------------------------------------------------------------------------------------------
+# --- disks --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -383,7 +383,7 @@ def test_what_may_not_be_read_is_one_clear_error(course, tmp_path, open_folder, 
             datasets.load_folder(open_folder / "half")
 
 
-# --- two at once, and the dead ------------------------------------------------------------------------------
+# --- two at once, and the dead ------------------------------------------------------------------------
 
 FETCH = """
 import sys

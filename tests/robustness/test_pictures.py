@@ -174,7 +174,7 @@ def test_a_phones_photo_with_a_film_appended_is_sound(picture, tmp_path, mark):
     assert images.problem(tmp_path / "b.jpg") is None
 
 
-# --- every kind of picture, read right -----------------------------------------------------------------
+# --- every kind of picture, read right ----------------------------------------------------------------
 
 TURNS = {
     1: lambda image: image,
@@ -261,7 +261,7 @@ def test_animated_gif_gives_its_first_frame(picture, tmp_path):
     assert (images.read(tmp_path / "a.gif") == 10).all()
 
 
-# --- names, folders, classes -----------------------------------------------------------------------------
+# --- names, folders, classes --------------------------------------------------------------------------
 
 NAMES = [
     "two words.jpg",
