@@ -206,7 +206,8 @@ class ImageBatches(keras.utils.PyDataset):
         self.image_size, self.batch_size = image_size, batch_size
         self.augmenter, self.shuffle, self.seed = augmenter, shuffle, seed
         self.classes = tuple(sorted(set(data["label"])) if classes is None else classes)
-        checks.classes(self.classes)
+        if classes is not None:
+            checks.classes(classes)
         self.labels = _class_numbers(self.data["label"], self.classes)
         images.check(self.data["path"])
         self.epoch = 0

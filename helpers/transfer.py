@@ -173,7 +173,7 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
     model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
+        optimizer=keras.optimizers.Adam(float(learning_rate)),
         loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
         metrics=[
             keras.metrics.BinaryAccuracy(name="accuracy")
@@ -551,9 +551,12 @@ class _Wrecked(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         guess = np.log(max(2, self.model.output_shape[-1]))
-        losses = logs["loss"], logs.get("val_loss", 0.0)
-        if not np.isfinite(losses).all() or (epoch >= self.from_epoch and losses[0] > WRECKED * guess):
-            self._end(losses[np.isfinite(losses[0])] if not np.isfinite(losses).all() else losses[0])
+        losses = [logs[name] for name in ("loss", "val_loss") if name in logs]
+        lost = [loss for loss in losses if not np.isfinite(loss)]
+        if epoch >= self.from_epoch and losses[0] > WRECKED * guess:
+            lost.append(losses[0])
+        if lost:
+            self._end(lost[0])
 
     def _end(self, loss: float) -> None:
         self.model.set_weights(self.sound)
