@@ -22,7 +22,7 @@ run: $(installed)  ## run all lessons: notebooks and web pages are left under bu
 test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m pytest $(two_files) tests
+	$(python) -m pytest $(two_files) --cov tests
 	$(python) -m pytest $(two_files) tests/notebooks notebooks
 
 lab: $(installed)  ## open the lessons in JupyterLab
@@ -41,7 +41,7 @@ colab-parity: $(colab_installed)  ## run the Colab editions on the package versi
 	$(colab_python) -m pytest tests/test_colab.py
 
 clean:  ## delete what run and test left behind, but neither .venv nor the data
-	rm -rf build .pytest_cache .ruff_cache
+	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Takes the first Python that starts (one may be there in name only), that TensorFlow has wheels for,

@@ -27,7 +27,7 @@ from .features import out_of_memory_told, outputs_of
 
 ACTIVATIONS_BYTES = 2 * 2**30  # more than this is not kept in memory
 # A classifier that always gives every class the same probability has a loss of ln(number of classes).
-# One that was trained and is this many times worse was not trained but wrecked.
+# One that is this many times worse, and worse than when it began, was not trained but wrecked.
 WRECKED = 5
 
 
@@ -214,7 +214,8 @@ def warm_up(
             or a memory that is too small.
     """
     freeze(base_of(model))
-    _check_batches(model, train_batches, val_batches)
+    validation = {} if val_batches is None else {"val_batches": val_batches}
+    _check_batches(model, train_batches=train_batches, **validation)
     checks.whole_number("epochs", epochs, 1)
     _check_class_weight(class_weight, len(train_batches.classes))
     compile_classifier(model, learning_rate)
@@ -324,7 +325,7 @@ def fine_tune(
         ValueError: the base has no layer `from_layer`; and as `warm_up`. What was kept stays.
     """
     unfreeze(base_of(model), from_layer, batch_norm_training)
-    _check_batches(model, train_batches, val_batches)
+    _check_batches(model, train_batches=train_batches, val_batches=val_batches)
     checks.whole_number("epochs", epochs, 1)
     checks.whole_number("patience", patience, 1)
     checks.number("learning_rate", learning_rate, above=0, most=1)
@@ -419,6 +420,8 @@ class ActivationBatches(keras.utils.PyDataset):
 
     def __init__(self, lower: keras.Model, batches: ImageBatches):
         super().__init__()
+        if not isinstance(batches, ImageBatches):
+            raise checks.CourseError(f"batches is {checks.shown(batches)}. Give augment.ImageBatches.")
         self.lower, self.batches = lower, batches
 
     @cached_property
@@ -535,17 +538,19 @@ class _EpochOrder(keras.callbacks.Callback):
 class _Wrecked(keras.callbacks.Callback):
     """End a training whose steps overshoot, with the weights from before the epoch in which it showed.
 
-    The loss is not a number any more, or from epoch `from_epoch` on far worse than that of a guess.
+    The loss is not a number any more; or, from epoch `from_epoch` on, far worse than that of a guess, and
+    twice what it was in the first batch.
     """
 
     def __init__(self, from_epoch: int = 0):
         super().__init__()
-        self.from_epoch = from_epoch
+        self.from_epoch, self.first = from_epoch, None
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.sound = epoch, self.model.get_weights()
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        self.first = logs["loss"] if self.first is None else self.first
         if not np.isfinite(logs["loss"]):
             self._end(logs["loss"])
 
@@ -553,7 +558,7 @@ class _Wrecked(keras.callbacks.Callback):
         guess = np.log(max(2, self.model.output_shape[-1]))
         losses = [logs[name] for name in ("loss", "val_loss") if name in logs]
         lost = [loss for loss in losses if not np.isfinite(loss)]
-        if epoch >= self.from_epoch and losses[0] > WRECKED * guess:
+        if epoch >= self.from_epoch and losses[0] > max(WRECKED * guess, 2 * (self.first or 0)):
             lost.append(losses[0])
         if lost:
             self._end(lost[0])
@@ -711,11 +716,9 @@ def _check_layer(base: keras.Model, from_layer: str) -> None:
         )
 
 
-def _check_batches(model: keras.Model, train: ImageBatches, val: ImageBatches | None) -> None:
+def _check_batches(model: keras.Model, **named: ImageBatches) -> None:
     n_classes = max(2, model.output_shape[-1])
-    for name, batches in {"train_batches": train, "val_batches": val}.items():
-        if name == "val_batches" and batches is None:
-            continue
+    for name, batches in named.items():
         if not isinstance(batches, ImageBatches):
             raise checks.CourseError(f"{name} is {checks.shown(batches)}. Give augment.ImageBatches.")
         if batches.image_size != model.input_shape[1]:
@@ -728,6 +731,7 @@ def _check_batches(model: keras.Model, train: ImageBatches, val: ImageBatches | 
                 f"{name} has the classes {', '.join(batches.classes)}, the model tells {n_classes} apart. "
                 "Give both the same classes."
             )
+    train = named["train_batches"]
     _check_batch_size(train.batch_size, len(train.data))
 
 

@@ -1,0 +1,473 @@
+"""Nonsense given to any public function: one error that names the argument, its value and what is allowed."""
+
+import inspect
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from faults import table
+
+from helpers import (
+    augment,
+    backbones,
+    checkpoints,
+    checks,
+    datasets,
+    drawings,
+    evaluate,
+    features,
+    images,
+    runtime,
+    splits,
+    survey,
+    transfer,
+)
+
+ROOMS = (
+    *(runtime, drawings, images, datasets, survey, splits, augment),
+    *(checkpoints, backbones, features, transfer, evaluate),
+)
+# Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
+WITHOUT_NONSENSE = {
+    *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
+    *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
+    *("runtime.digest", "runtime.is_sealed"),
+    *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
+    *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
+    *("drawings.mirrored", "drawings.both_sides"),
+    *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_told"),
+    *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
+}
+
+GREY = np.zeros((8, 8, 3), np.uint8)
+PETS = pd.DataFrame({"path": [f"{i}.jpg" for i in range(6)], "label": ["cat", "dog"] * 3})
+HOLES = PETS.assign(label=["cat", None, "dog", "dog", "cat", "dog"])
+
+
+def classifier():
+    pictures = keras.Input((32, 32, 3))
+    base = keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8, name="conv")(pictures), name="small")
+    return transfer.build_classifier(base)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return classifier()
+
+
+@pytest.fixture(scope="module")
+def batches(tmp_path_factory):
+    return augment.ImageBatches(datasets.draw_pets(6, 0, tmp_path_factory.mktemp("pets"), size=32), 32, 3)
+
+
+def on(model):
+    return transfer.base_of(model)
+
+
+# function, and for each piece of nonsense: a call, what the message must say of it
+CASES = {
+    "runtime.seed_everything": [
+        (lambda m, b: runtime.seed_everything(-1), "seed is -1. .* from 0 to 4294967295")
+    ],
+    "drawings.draw_pet": [
+        (lambda m, b: drawings.draw_pet("bird", 0), "label is 'bird'. Choose one of cat, dog"),
+        (lambda m, b: drawings.draw_pet("cat", -1), "seed is -1. Give a whole number from 0 on"),
+        (lambda m, b: drawings.draw_pet("cat", 0, 0), "size is 0. Give a whole number from 1 on"),
+    ],
+    "drawings.test_card": [(lambda m, b: drawings.test_card(1.5), "size is 1.5. Give a whole number")],
+    "images.read": [(lambda m, b: images.read("a.jpg", -5), "image_size is -5. Give a whole number from 1")],
+    "images.read_many": [
+        (lambda m, b: images.read_many(["a.jpg"], 0), "image_size is 0. Give a whole number")
+    ],
+    "images.fit": [
+        (lambda m, b: images.fit(GREY[..., 0], 8), r"image is an array \(8, 8\). Give an RGB picture"),
+        (lambda m, b: images.fit(GREY[:0], 8), r"image is an array \(0, 8, 3\). Give an RGB picture"),
+        (lambda m, b: images.fit("a.jpg", 8), "image is 'a.jpg'. Give an RGB picture"),
+        (lambda m, b: images.fit(GREY, True), "image_size is True. Give a whole number from 1 on"),
+    ],
+    "datasets.load_folder": [
+        (lambda m, b: datasets.load_folder(7), "folder is 7. Give the path of a folder"),
+        (lambda m, b: datasets.load_folder("no such folder"), "no folder .*no such folder. Check the path"),
+    ],
+    "datasets.draw_pets": [
+        (lambda m, b: datasets.draw_pets(1, 0), "n is 1 .*Draw at least one cat and one dog"),
+        (lambda m, b: datasets.draw_pets("ten", 0), "n is 'ten'. Give a whole number from 0 on"),
+        (lambda m, b: datasets.draw_pets(4, -1), "seed is -1. Give a whole number"),
+        (lambda m, b: datasets.draw_pets(4, 0, size=0), "size is 0. Give a whole number from 1 on"),
+        (lambda m, b: datasets.draw_pets(4, 0, near_duplicates=3), "near_duplicates 3.*at most half"),
+    ],
+    "survey.inspect": [
+        (lambda m, b: survey.inspect(["a.jpg"]), r"data is \['a.jpg'\]. Give a table with path")
+    ],
+    "survey.find_near_duplicates": [
+        (lambda m, b: survey.find_near_duplicates(PETS, -1), "max_distance is -1. Give a number from 0 to 2"),
+        (
+            lambda m, b: survey.find_near_duplicates(PETS[["label"]]),
+            r"data is a table of \['label'\]. Give a",
+        ),
+    ],
+    "survey.edge_features": [
+        (lambda m, b: survey.edge_features(PETS, 60), "image_size is 60. Give a multiple of 8, such as 64"),
+        (lambda m, b: survey.edge_features(PETS, 4), "image_size is 4. Give a whole number from 8 on"),
+    ],
+    "splits.near_duplicate_groups": [
+        (lambda m, b: splits.near_duplicate_groups(None), "data is None. Give a table with path"),
+    ],
+    "splits.split": [
+        (lambda m, b: splits.split(PETS, (0.8, 0.3)), r"fractions=\(0.8, 0.3\) cannot.*whose sum is 1"),
+        (lambda m, b: splits.split(PETS, (1.5, -0.5)), r"fractions=\(1.5, -0.5\) cannot.*positive numbers"),
+        (lambda m, b: splits.split(PETS, "half"), "fractions is 'h'. Give a number|fractions='half' cannot"),
+        (lambda m, b: splits.split(PETS, 0.5), "fractions=0.5 cannot divide"),
+        (lambda m, b: splits.split(PETS, (0.5, float("nan"))), "fractions is nan. Give a number"),
+        (lambda m, b: splits.split(PETS, seed=-1), "seed is -1. Give a whole number from 0 on"),
+        (lambda m, b: splits.split(PETS, seed=0.5), "seed is 0.5. Give a whole number from 0 on"),
+        (
+            lambda m, b: splits.split(PETS, (0.5, 0.5), groups=[1, 2]),
+            "data has 6 and groups has 2 rows. Give one",
+        ),
+        (lambda m, b: splits.split(HOLES), "data has no label in row 1. Fill it in, or drop the row"),
+        (lambda m, b: splits.split(PETS[:0]), "data has 0 rows. Give at least one picture"),
+        (
+            lambda m, b: splits.split(PETS.rename(columns={"label": "class"})),
+            "Give a table with path and label",
+        ),
+    ],
+    "splits.folds": [
+        (lambda m, b: splits.folds(PETS, 1), "n_folds is 1. Give a whole number from 2 on"),
+        (lambda m, b: splits.folds(PETS, 2.5), "n_folds is 2.5. Give a whole number"),
+        (lambda m, b: splits.folds(PETS, 4, groups=range(6)), "'cat' has 3 images, too few for n_folds=4"),
+        (lambda m, b: splits.folds(PETS, 2, groups=range(5)), "data has 6 and groups has 5 rows"),
+    ],
+    "splits.class_weights": [
+        (lambda m, b: splits.class_weights([]), "labels is empty. Give the label of each")
+    ],
+    "splits.oversample": [(lambda m, b: splits.oversample(PETS[:0]), "data has 0 rows. Give at least one")],
+    "splits.undersample": [
+        (lambda m, b: splits.undersample(PETS, seed=-2), "seed is -2. Give a whole number")
+    ],
+    "augment.Augmenter": [
+        (
+            lambda m, b: augment.Augmenter(zoom_range=(0, 1)),
+            r"zoom_range is \(0.0, 1.0\). Give the smaller share",
+        ),
+        (
+            lambda m, b: augment.Augmenter(rotation=400),
+            "rotation is 400. Give one number of degrees from 0 to 180",
+        ),
+    ],
+    "augment.apply": [
+        (
+            lambda m, b: augment.apply(GREY[0], augment.Parameters()),
+            r"image is an array \(8, 3\). Give an RGB",
+        ),
+        (lambda m, b: augment.apply(GREY, augment.Parameters(), 0), "image_size is 0. Give a whole number"),
+        (
+            lambda m, b: augment.apply(GREY, augment.Parameters(zoom=0)),
+            "zoom is 0. Give a number above 0 to 1",
+        ),
+    ],
+    "augment.affine_matrix": [
+        (lambda m, b: augment.affine_matrix((8, 0), (8, 8), augment.Parameters()), "size is 0. Give a whole"),
+        (
+            lambda m, b: augment.affine_matrix((8, 8), (8,), augment.Parameters()),
+            r"target is \(8,\). Give two",
+        ),
+    ],
+    "augment.ImageBatches": [
+        (lambda m, b: augment.ImageBatches(PETS[:0]), "data is an empty table. Give at least one row"),
+        (lambda m, b: augment.ImageBatches("pets"), "data is 'pets'. Give a table with path and label"),
+        (lambda m, b: augment.ImageBatches(HOLES), "data has no label in row 1"),
+        (lambda m, b: augment.ImageBatches(PETS, image_size=-1), "image_size is -1. Give a whole number"),
+        (lambda m, b: augment.ImageBatches(PETS, batch_size=2.5), "batch_size is 2.5. Give a whole number"),
+        (lambda m, b: augment.ImageBatches(PETS, seed="lucky"), "seed is 'lucky'. Give a whole number"),
+        (
+            lambda m, b: augment.ImageBatches(PETS, augmenter="rotate"),
+            "augmenter is 'rotate'. Give an Augmenter",
+        ),
+        (lambda m, b: augment.ImageBatches(PETS, classes="cat"), "classes is 'cat'. Give two or more"),
+        (
+            lambda m, b: augment.ImageBatches(PETS, classes=("cat", "cow")),
+            r"classes=\('cat', 'cow'\) lacks .*dog",
+        ),
+    ],
+    "checkpoints.read_state_dict": [
+        (
+            lambda m, b: checkpoints.read_state_dict("none.pth", "0" * 64),
+            "no file 'none.pth'.*Check the path",
+        ),
+        (lambda m, b: checkpoints.read_state_dict("none.pth", "0"), "sha256 is '0'. Give the sum's 64"),
+    ],
+    "backbones.load": [
+        (
+            lambda m, b: backbones.load("resnet"),
+            "name is 'resnet'. Choose one of efficientnet_lite0, mobilenet",
+        ),
+        (lambda m, b: backbones.load(7), "name is 7. Choose one of"),
+        (lambda m, b: backbones.load(image_size=16), "image_size is 16. Give a whole number from 32 on"),
+        (lambda m, b: backbones.load(image_size="224"), "image_size is '224'. Give a whole number"),
+        (lambda m, b: backbones.load(weights="best"), "weights is 'best'. Choose one of imagenet, None"),
+        (lambda m, b: backbones.load("vgg16", alpha=0.5), r"alpha is 0.5. Choose one of 1.0\."),
+        (
+            lambda m, b: backbones.load("mobilenet", alpha=0.6),
+            "alpha is 0.6. Choose one of 1.0, 0.75, 0.5, 0.25",
+        ),
+        (
+            lambda m, b: backbones.load("mobilenet", alpha=-1, weights=None),
+            "alpha is -1. Give a number above 0",
+        ),
+    ],
+    "features.extract": [
+        (lambda m, b: features.extract("mobilenet", PETS), "base is 'mobilenet'. Give a network of pictures"),
+        (lambda m, b: features.extract(on(m), PETS.path), "data is .*Give a table with path"),
+    ],
+    "features.pooled_outputs": [
+        (lambda m, b: features.pooled_outputs(None, ["a"]), "base is None. Give a network")
+    ],
+    "features.outputs_of": [
+        (lambda m, b: features.outputs_of(m, []), "paths is empty. Name at least one picture")
+    ],
+    "transfer.build_classifier": [
+        (
+            lambda m, b: transfer.build_classifier("vgg16"),
+            "base is 'vgg16'. Give a network that backbones.load",
+        ),
+        (lambda m, b: transfer.build_classifier(on(m), ("cat",)), r"classes is \('cat',\). Give two or more"),
+        (lambda m, b: transfer.build_classifier(on(m), "cats"), "classes is 'cats'. Give two or more"),
+        (
+            lambda m, b: transfer.build_classifier(on(m), dropout=1),
+            "dropout is 1. Give a number from 0 to 0.99",
+        ),
+        (
+            lambda m, b: transfer.build_classifier(on(m), l2=float("inf")),
+            "l2 is inf. Give a number from 0 on",
+        ),
+        (
+            lambda m, b: transfer.build_classifier(on(m), pooling="max"),
+            "pooling is 'max'. Choose one of average, f",
+        ),
+        (lambda m, b: transfer.build_classifier(on(m), seed=-1), "seed is -1. Give a whole number"),
+    ],
+    "transfer.base_of": [
+        (lambda m, b: transfer.base_of(on(m)), "model is .*without a base network. Give a classifier"),
+        (
+            lambda m, b: transfer.base_of("pets.keras"),
+            "model is 'pets.keras'.*Give a classifier of build_class",
+        ),
+    ],
+    "transfer.head_of": [
+        (
+            lambda m, b: transfer.head_of(transfer.build_classifier(on(m), pooling="flatten")),
+            "model has no average pooling. Build it with pooling='average'",
+        ),
+    ],
+    "transfer.freeze": [(lambda m, b: transfer.freeze(None), "base is None. Give a network")],
+    "transfer.unfreeze": [
+        (lambda m, b: transfer.unfreeze("base"), "base is 'base'. Give a network"),
+        (
+            lambda m, b: transfer.unfreeze(on(m), "block9"),
+            "from_layer is 'block9'.*no such layer; its last are",
+        ),
+    ],
+    "transfer.count_weights": [(lambda m, b: transfer.count_weights(3), "model is 3. Give a model")],
+    "transfer.compile_classifier": [
+        (lambda m, b: transfer.compile_classifier(None, 1e-3), "model is None. Give a classifier"),
+        (lambda m, b: transfer.compile_classifier(m, 0), "learning_rate is 0. Give a number above 0 to 1"),
+        (lambda m, b: transfer.compile_classifier(m, "fast"), "learning_rate is 'fast'. Give a number"),
+    ],
+    "transfer.warm_up": [
+        (
+            lambda m, b: transfer.warm_up("model", b),
+            "model is 'model'.*Give a classifier of build_classifier",
+        ),
+        (
+            lambda m, b: transfer.warm_up(m, PETS),
+            "train_batches is a table of 6 rows. Give augment.ImageBatches",
+        ),
+        (lambda m, b: transfer.warm_up(m, b, 7), "val_batches is 7. Give augment.ImageBatches"),
+        (lambda m, b: transfer.warm_up(m, b, epochs=0), "epochs is 0. Give a whole number from 1 on"),
+        (lambda m, b: transfer.warm_up(m, b, learning_rate=-1), "learning_rate is -1. Give a number above 0"),
+        (lambda m, b: transfer.warm_up(m, b, schedule=0.1), "schedule is 0.1. Give a function of the epoch"),
+        (
+            lambda m, b: transfer.warm_up(m, b, class_weight={0: 1}),
+            "class_weight is {0: 1}. Give a weight for each",
+        ),
+        (
+            lambda m, b: transfer.warm_up(m, b, class_weight={0: 1, 1: -1}),
+            "class_weight is -1. Give a number fr",
+        ),
+        (
+            lambda m, b: transfer.warm_up(m, augment.ImageBatches(b.data, 64, 3)),
+            "train_batches has image_size=64, the model takes 32. Make both the same",
+        ),
+    ],
+    "transfer.warm_up_on_features": [
+        (
+            lambda m, b: transfer.warm_up_on_features(m, GREY),
+            "train is an array .*Give two arrays: features and la",
+        ),
+        (
+            lambda m, b: fit_features(m, np.zeros((6, 5)), np.zeros(6)),
+            r"train has features \(6, 5\). Give finite",
+        ),
+        (
+            lambda m, b: fit_features(m, np.full((6, 8), np.nan), np.zeros(6)),
+            r"train has features .*Give finite",
+        ),
+        (
+            lambda m, b: fit_features(m, np.zeros((6, 8)), np.zeros(5)),
+            r"train\[0\] has 6 and train\[1\] has 5 rows",
+        ),
+        (
+            lambda m, b: fit_features(m, np.zeros((6, 8)), np.eye(6)),
+            r"train has labels \(6, 6\), the model 1 outp",
+        ),
+        (lambda m, b: fit_features(m, epochs=-1), "epochs is -1. Give a whole number from 1 on"),
+        (lambda m, b: fit_features(m, seed=None), "seed is None. Give a whole number from 0 on"),
+        (lambda m, b: fit_features(m, batch_size=0), "batch_size is 0. Give a whole number from 1 on"),
+        (
+            lambda m, b: fit_features(m, val=(np.zeros((2, 8)), np.zeros(3))),
+            r"val\[0\] has 2 and val\[1\] has 3",
+        ),
+    ],
+    "transfer.fine_tune": [
+        (
+            lambda m, b: transfer.fine_tune(m, b, b, epochs=1.5),
+            "epochs is 1.5. Give a whole number from 1 on",
+        ),
+        (
+            lambda m, b: transfer.fine_tune(m, b, b, patience=0),
+            "patience is 0. Give a whole number from 1 on",
+        ),
+        (
+            lambda m, b: transfer.fine_tune(m, b, b, learning_rate=0),
+            "learning_rate is 0. Give a number above 0",
+        ),
+        (lambda m, b: transfer.fine_tune(m, b, b, from_layer="top"), "from_layer is 'top'.*no such layer"),
+        (lambda m, b: transfer.fine_tune(m, b, None), "val_batches is None. Give augment.ImageBatches"),
+    ],
+    "transfer.split_base": [
+        (lambda m, b: transfer.split_base(on(m), "top"), "from_layer is 'top'.*no such layer"),
+        (lambda m, b: transfer.split_base(None, "top"), "base is None. Give a network"),
+    ],
+    "transfer.ActivationBatches": [
+        (
+            lambda m, b: transfer.ActivationBatches(on(m), PETS),
+            "batches is a table.*Give augment.ImageBatches",
+        ),
+    ],
+    "transfer.save": [
+        (
+            lambda m, b: transfer.save(m, "pets.h5", ("cat", "dog")),
+            "path is 'pets.h5'. Let it end in '.keras'",
+        ),
+        (
+            lambda m, b: transfer.save(m, "pets.keras", ("a", "b", "c")),
+            "classes is .*Give the 2 different names",
+        ),
+        (lambda m, b: transfer.save("m", "pets.keras", ("cat", "dog")), "model is 'm'. Give a classifier"),
+    ],
+    "transfer.load": [
+        (lambda m, b: transfer.load("none.keras"), "no file 'none.keras'.*Save the model there first")
+    ],
+    "evaluate.predict": [
+        (
+            lambda m, b: evaluate.predict(m, b.data, ("a", "b", "c")),
+            "classes is .*Give the 2 different names",
+        ),
+        (lambda m, b: evaluate.predict(m, b.data, ("cat", "cow")), r"classes=\('cat', 'cow'\) lacks .*dog"),
+        (lambda m, b: evaluate.predict(None, b.data), "model is None.*Give a classifier"),
+    ],
+    "evaluate.predict_photo": [
+        (
+            lambda m, b: evaluate.predict_photo(m, b.data.path[0], ("cat",)),
+            "classes is .*the 2 different names",
+        ),
+    ],
+    "evaluate.score": [
+        (lambda m, b: evaluate.score(np.eye(2), ["cat"]), "probabilities has 2 and labels has 1 rows"),
+        (lambda m, b: evaluate.score(np.eye(2), ["cat", "cow"]), "labels has 'cow', which is none of"),
+        (lambda m, b: evaluate.score(np.eye(2), []), "labels is empty: 0 pictures"),
+        (
+            lambda m, b: evaluate.score(np.eye(2) * np.nan, ["cat", "dog"]),
+            "probabilities is .*Give finite numbers",
+        ),
+        (
+            lambda m, b: evaluate.score(np.ones((2, 3)), ["cat", "dog"]),
+            r"probabilities is \(2, 3\), with 2 classes",
+        ),
+    ],
+    "evaluate.report": [
+        (lambda m, b: evaluate.report(m, PETS.path), "data is .*Give a table with path and label")
+    ],
+    "evaluate.accuracy_interval": [
+        (lambda m, b: evaluate.accuracy_interval(3, 2), "right is 3. Give a whole number from 0 to 2"),
+        (lambda m, b: evaluate.accuracy_interval(0, 0), "n is 0. Give a whole number from 1 on"),
+    ],
+    "evaluate.worst_mistakes": [
+        (lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS), "probabilities has 2 and labels has 6 rows"),
+        (lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS[:2], most=0), "most is 0. Give a whole number"),
+        (
+            lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS[:2], ("a", "b")),
+            "labels has 'cat', which is none",
+        ),
+    ],
+    "evaluate.cross_validate": [
+        (lambda m, b: evaluate.cross_validate(np.eye(2), PETS), "features has 2 and data has 6 rows"),
+        (
+            lambda m, b: evaluate.cross_validate(np.eye(6), PETS, 1),
+            "n_folds is 1. Give a whole number from 2",
+        ),
+    ],
+    "evaluate.grad_cam": [
+        (
+            lambda m, b: evaluate.grad_cam(m, GREY),
+            r"picture is \(8, 8, 3\), the model takes \(32, 32, 3\). Read it",
+        ),
+        (lambda m, b: evaluate.grad_cam(m, "a.jpg"), "picture is 'a.jpg'. Give an RGB picture"),
+        (
+            lambda m, b: evaluate.grad_cam(m, GREY.repeat(4, 0).repeat(4, 1), 2),
+            "class_index is 2. .* from 0 to 1",
+        ),
+    ],
+    "evaluate.summarise_curve": [
+        (
+            lambda m, b: evaluate.summarise_curve([0.9]),
+            r"accuracy is \[0.9\]. Give two or more finite numbers",
+        ),
+        (lambda m, b: evaluate.summarise_curve([0.9, np.nan]), "accuracy is .*nan.*Give two or more finite"),
+    ],
+}
+
+
+def fit_features(model, x=None, y=None, **more):
+    x, y = np.zeros((6, 8)) if x is None else x, np.zeros(6) if y is None else y
+    return transfer.warm_up_on_features(model, (x, y), **{"batch_size": 2, **more})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [pytest.param(*case, id=f"{name}-{i}") for name in CASES for i, case in enumerate(CASES[name])],
+)
+def test_nonsense_is_refused_in_two_sentences(model, batches, call, message):
+    with pytest.raises(checks.CourseError, match=message) as error:
+        call(model, batches)
+    assert isinstance(error.value, ValueError)
+    assert len(str(error.value)) < 330 and "\n" not in str(error.value)
+
+
+def test_every_public_function_has_its_nonsense():
+    public = {
+        f"{room.__name__.removeprefix('helpers.')}.{name}"
+        for room in ROOMS
+        for name, thing in vars(room).items()
+        if not name.startswith("_") and getattr(thing, "__module__", "") == room.__name__
+        if inspect.isfunction(thing) or name in ("Augmenter", "ImageBatches", "ActivationBatches")
+    }
+    assert public == set(CASES) | WITHOUT_NONSENSE
+
+
+def test_long_values_are_cut():
+    assert len(checks.shown("x" * 10_000)) < 50
+    assert checks.shown(table("a", "b")) == "a table of 2 rows"
+    assert checks.shown(dict.fromkeys(range(999), "y" * 99)).count("\n") == 0
