@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 
-from . import datasets, editions, lessons
+from . import checks, datasets, editions, lessons
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (datasets.DataError, lessons.NoSuchLesson, lessons.LessonFailed) as error:
+    except (checks.CourseError, lessons.NoSuchLesson, lessons.LessonFailed) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return _complain("Stopped.")
@@ -99,8 +99,13 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    start_page = f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}"
-    return subprocess.call([sys.executable, "-m", "jupyterlab", start_page], cwd=lessons.COURSE_FOLDER)
+    settings = [
+        f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}",
+        # It would ask PyPI for a newer version of itself at every start, and offer news from the network.
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+    ]
+    return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=lessons.COURSE_FOLDER)
 
 
 def _student(options: argparse.Namespace) -> int:
