@@ -192,8 +192,10 @@ def draw_pets(
     def draw(index: int) -> tuple[str, str]:
         label = ("cat", "dog")[index % 2]
         path = folder / label / f"{label}.{index // 2}.jpg"
-        with runtime.written_whole(path) as unfinished:
-            unfinished.write_bytes(_drawn_jpeg(index, n - near_duplicates, seed, size))
+        drawn = _drawn_jpeg(index, n - near_duplicates, seed, size)
+        if not path.is_file() or path.read_bytes() != drawn:  # or another process may be reading it
+            with runtime.written_whole(path) as unfinished:
+                unfinished.write_bytes(drawn)
         return str(path), label
 
     with ThreadPoolExecutor() as pool:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import cv2
 import keras
@@ -65,7 +66,7 @@ def bad_files(picture, tmp_path_factory):
             "a checksum in it does not match",
         ),
         "truncated.png": (png[: len(png) // 2], "is cut short"),
-        "truncated.webp": (other["webp"][: len(other["webp"]) // 2], "is cut short"),
+        "truncated.webp": (other["webp"][: len(other["webp"]) // 2], "is damaged"),
         "truncated.gif": (other["gif"][: len(other["gif"]) // 2], "is damaged|is cut short"),
         "truncated.bmp": (other["bmp"][: len(other["bmp"]) // 2], "is damaged|is cut short"),
         "truncated.tif": (other["tif"][: len(other["tif"]) // 2], "is damaged|is cut short"),
@@ -268,7 +269,7 @@ NAMES = [
     "mèo trên mái nhà.jpg",
     "🐱🐶.jpg",
     "[cat] *?.jpg" if sys.platform != "win32" else "[cat].jpg",
-    "a" * 200 + "ồ" * 15 + ".jpg",
+    ("a" * 200 + "ồ" * 15 if sys.platform != "win32" else "aồ") + ".jpg",  # Windows: 260 with the folders
     "100%.jpg",
     "-rf.jpg",
     "'quoted' \"twice\".jpg" if sys.platform != "win32" else "'quoted'.jpg",
@@ -283,10 +284,7 @@ def test_odd_names_work_from_the_folder_to_the_batch(picture, tmp_path):
         for name in NAMES:
             saved(picture, top / label / name, format="JPEG")
     data = datasets.load_folder(top)
-    assert (
-        sorted({str(path).rsplit("/", 1)[-1] for path in data.path}) == sorted(NAMES)
-        or sys.platform == "win32"
-    )
+    assert {Path(path).name for path in data.path} == set(NAMES)
     assert data.label.value_counts().to_dict() == {"mèo nhà": len(NAMES), "chó": len(NAMES)}
     assert survey.inspect(data).problem.isna().all()
     train, _ = splits.split(data, (0.8, 0.2), groups=range(len(data)))
@@ -356,11 +354,14 @@ def test_hidden_files_and_links_that_lead_nowhere_are_passed_over(picture, tmp_p
     except OSError:
         pytest.skip("this system lets one make no links")
     data = datasets.load_folder(tmp_path)
-    assert [path.split("/")[-2:] for path in data.path] == [["cat", "1.jpg"], ["dog", "1.jpg"]]
+    assert [Path(path).parts[-2:] for path in data.path] == [("cat", "1.jpg"), ("dog", "1.jpg")]
 
 
 def test_links_that_lead_nowhere_are_reported_where_they_are_named(tmp_path):
-    (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
-    (tmp_path / "itself.jpg").symlink_to(tmp_path / "itself.jpg")
+    try:
+        (tmp_path / "nowhere.jpg").symlink_to(tmp_path / "gone.jpg")
+        (tmp_path / "itself.jpg").symlink_to(tmp_path / "itself.jpg")
+    except OSError:
+        pytest.skip("this system lets one make no links")
     found = survey.inspect(table(tmp_path / "nowhere.jpg", tmp_path / "itself.jpg")).problem
     assert "does not exist" in found[0] and "cannot be opened" in found[1]
