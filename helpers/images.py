@@ -170,7 +170,8 @@ def header(path: str | os.PathLike) -> ImageFile:
 def _look_at(path: Path, state: tuple | None) -> str | None:
     try:
         content, header = _opened(path)
-        _decoded(path, content, header, cv2.IMREAD_REDUCED_GRAYSCALE_8)
+        small = min(header.size) < 64  # an eighth of it might be nothing
+        _decoded(path, content, header, cv2.IMREAD_GRAYSCALE if small else cv2.IMREAD_REDUCED_GRAYSCALE_8)
     except UnreadableImage as error:
         return error.reason
     width, height = header.size

@@ -167,6 +167,13 @@ def test_a_file_that_has_changed_is_looked_at_again(picture, tmp_path):
     images.check([path])
 
 
+@pytest.mark.parametrize("side", [2, 3, 7, 8, 9, 63, 64, 65])
+@pytest.mark.parametrize("ext", ["png", "jpg"])
+def test_small_pictures_are_sound(picture, tmp_path, side, ext):
+    path = saved(np.resize(picture, (side, 90, 3)), tmp_path / f"a.{ext}")
+    assert images.problem(path) is None and images.read(path).shape == (side, 90, 3)
+
+
 @pytest.mark.parametrize("mark", [b"MPF\0", b"http://ns.google.com/photos/1.0/camera/ MotionPhoto"])
 def test_a_phones_photo_with_a_film_appended_is_sound(picture, tmp_path, mark):
     jpeg = saved(picture, tmp_path / "a.jpg").read_bytes()
