@@ -176,6 +176,14 @@ def pictures_are_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
             yield f"{cell.id}: a picture without alternative text"
 
 
+def no_widget_is_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """Its still figure is; the widget itself lives only as long as its kernel."""
+    for cell in code(notebook):
+        for output in cell.outputs:
+            if any("widget" in kind for kind in output.get("data", {})):
+                yield f"{cell.id}: saves a widget"
+
+
 def the_readmes_pictures_are_the_lessons(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A picture that the README shows is the one that the lesson shows."""
     for name, picture in lessons.readme_figures(notebook).items():
@@ -239,6 +247,7 @@ CHECKS = [
     outputs_are_clean,
     photos_are_not_saved,
     pictures_are_described,
+    no_widget_is_saved,
     the_readmes_pictures_are_the_lessons,
     the_file_is_small,
     prose_does_not_belittle,
@@ -453,6 +462,7 @@ FAULTS = [
     (pictures_are_described, partial(show, "image/png")),
     (pictures_are_described, partial(show, "image/jpeg")),
     (pictures_are_described, partial(say, "![](02_next.ipynb)")),
+    (no_widget_is_saved, partial(show, "application/vnd.jupyter.widget-view+json")),
     (the_readmes_pictures_are_the_lessons, partial(put, "bars", metadata={"tags": ["readme"]})),
     (the_file_is_small, partial(say, "a" * BYTES_A_LESSON)),
     (prose_does_not_belittle, partial(say, " It is Just so.")),

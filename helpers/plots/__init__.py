@@ -27,7 +27,14 @@ from .model import (
     weights_of_parts,
 )
 from .strategies import accuracy_by_seconds, accuracy_by_size, four_boxes, models_a
-from .training import confusion, curves_with_spread, heat_maps, mistakes, start_slope_asymptote
+from .training import (
+    confusion,
+    curves_with_spread,
+    heat_maps,
+    mistakes,
+    start_slope_asymptote,
+    threshold_costs,
+)
 
 __all__ = [
     "accuracy_by_seconds",
@@ -61,6 +68,7 @@ __all__ = [
     "share_histogram",
     "side_by_side",
     "start_slope_asymptote",
+    "threshold_costs",
     "training_against_validation",
     "variants",
     "weights_of_parts",

@@ -108,9 +108,15 @@ def confusion(table: pd.DataFrame) -> core.DescribedFigure:
     Args:
         table: counts, `evaluate.Report.confusion`.
     """
+    figure, axis = core.new_figure(3.9, 3.4)
+    said = _draw_confusion(axis, table)
+    return core.describe(figure, f"Confusion table: {said}")
+
+
+def _draw_confusion(axis, table: pd.DataFrame) -> str:
+    """Draw the table with its finding above it; return both in words."""
     counts = table.to_numpy()
     wrong = int(counts.sum() - np.trace(counts))
-    figure, axis = core.new_figure(3.9, 3.4)
     # Shares of each row: a class with more pictures is not darker for that.
     axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(min=1), cmap="Blues", vmin=0, vmax=1.3)
     for (row, column), count in np.ndenumerate(counts):
@@ -127,7 +133,56 @@ def confusion(table: pd.DataFrame) -> core.DescribedFigure:
         for row, true in enumerate(table.index)
         for column, predicted in enumerate(table.columns)
     ]
-    return core.describe(figure, f"Confusion table: {finding}. {', '.join(said)}.")
+    return f"{finding}. {', '.join(said)}."
+
+
+def threshold_costs(
+    table: pd.DataFrame,
+    thresholds: np.ndarray,
+    costs: np.ndarray,
+    chosen: float,
+    cost_of_one: Sequence[float],
+) -> core.DescribedFigure:
+    """Draw a confusion table beside the cost of all mistakes at every threshold, the chosen one marked.
+
+    Args:
+        table: counts at the chosen threshold, true classes down, predicted ones across.
+        thresholds: `(n,)`, rising, 0 to 1: from which probability on a picture is called the second class.
+        costs: `(n,)`, the cost of all mistakes at each of them.
+        chosen: the threshold of the table.
+        cost_of_one: cost of one picture of the first class taken for the second, and the other way round.
+    """
+    first, second = table.index
+    cost = float(np.dot(cost_of_one, [table.iloc[0, 1], table.iloc[1, 0]]))
+    cheapest = np.flatnonzero(costs == costs.min())
+    lowest, highest = thresholds[cheapest[[0, -1]]]
+    where = f"at {lowest:.2f}" if lowest == highest else f"between {lowest:.2f} and {highest:.2f}"
+    figure, (left, right) = core.new_figure(8.2, 3.5, 1, 2, width_ratios=(1, 1.25))
+    said = _draw_confusion(left, table)
+    right.plot(thresholds, costs, color=core.BLUE, drawstyle="steps-mid", label="cost of all mistakes")
+    right.plot(
+        thresholds[cheapest],
+        costs[cheapest],
+        color=core.GREEN,
+        marker=core.MARKERS[1],
+        linestyle="none",
+        markersize=4,
+        label=f"least, {costs.min():g}",
+    )
+    right.plot(
+        chosen, cost, color=core.RED, marker="o", markersize=9, linestyle="none", label=f"here, {cost:g}"
+    )
+    right.set_xlabel(f"called {second} from this probability on")
+    right.set_ylabel("cost")
+    right.set_ylim(bottom=0)
+    right.legend(frameon=False, fontsize=9)
+    right.set_title(f"Threshold {chosen:.2f} costs {cost:g}")
+    return core.describe(
+        figure,
+        f"Confusion table at threshold {chosen:.2f}: {said} Beside it the cost of all mistakes at every "
+        f"threshold, a {first} taken for a {second} at {cost_of_one[0]:g} and a {second} taken for a {first} "
+        f"at {cost_of_one[1]:g}: {cost:g} here, and least {where}, {costs.min():g}.",
+    )
 
 
 def mistakes(pictures: Sequence[np.ndarray], table: pd.DataFrame, columns: int = 4) -> core.DescribedFigure:

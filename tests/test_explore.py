@@ -1,0 +1,140 @@
+"""Figures with sliders: what moves when one moves them, and what is left where nobody can."""
+
+import re
+import sys
+from base64 import b64decode
+from types import ModuleType
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from helpers import augment, drawings, explore, lessons
+from helpers.runtime import COURSE_FOLDER
+
+CATS_DOGS = np.array(["cat", "cat", "cat", "dog", "dog", "dog"])
+P_DOG = np.array([0.105, 0.405, 0.705, 0.305, 0.605, 0.905])
+PROBABILITIES = np.column_stack([1 - P_DOG, P_DOG])
+
+
+@pytest.fixture
+def live(monkeypatch):
+    """Someone sits in front of the notebook."""
+    monkeypatch.delenv("COURSE_QUIET")
+
+
+@pytest.fixture
+def card():
+    return drawings.test_card(96)
+
+
+def controls(box):
+    return {control.description: control for control in box.children[:-1]}
+
+
+def picture(box):
+    """Return the picture's bytes and its alternative text."""
+    source, alt = re.search(
+        r'src="data:image/png;base64,([^"]+)" alt="([^"]+)"', box.children[-1].value
+    ).groups()
+    return b64decode(source), alt
+
+
+def test_what_is_saved_is_a_still_figure_the_same_each_time(card):
+    content, metadata = explore.augmentation(card)._repr_mimebundle_()
+    assert set(content) == {"image/png", "text/plain"}
+    assert content["text/plain"].startswith("Figure: 80% of it kept, turned by 15 degrees, brightness × 1.20")
+    assert content["text/plain"] == f"Figure: {metadata['image/png']['alt']}"
+    assert explore.augmentation(card)._repr_mimebundle_() == (content, metadata)
+
+
+def test_live_it_is_a_widget_that_can_fall_back_on_the_still_figure(live, card):
+    content, metadata = explore.augmentation(card)._repr_mimebundle_()
+    assert set(content) == {"image/png", "text/plain", explore.WIDGET_VIEW}
+    assert content[explore.WIDGET_VIEW]["model_id"] and metadata["image/png"]["alt"]
+
+
+def test_on_colab_the_widget_has_no_picture_beside_it(live, card, monkeypatch):
+    monkeypatch.setitem(sys.modules, "google", ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
+    content, _ = explore.augmentation(card)._repr_mimebundle_()
+    assert set(content) == {"text/plain", explore.WIDGET_VIEW}
+
+
+@pytest.mark.parametrize(
+    "label, value, said",
+    [
+        ("zoom (share kept)", 0.5, "50% of it kept"),
+        ("rotation (degrees)", -40, "turned by -40 degrees"),
+        ("brightness (factor)", 0.4, "brightness × 0.40"),
+        ("flip", True, "flipped"),
+    ],
+)
+def test_the_picture_follows_every_control(card, label, value, said):
+    box = explore.augmentation(card).widget()
+    before, alt_before = picture(box)
+    controls(box)[label].value = value
+    after, alt_after = picture(box)
+    assert before != after and said not in alt_before and said in alt_after
+    assert after.startswith(b"\x89PNG")
+
+
+def test_it_begins_where_it_is_told_to(card, monkeypatch):
+    seen = []
+    monkeypatch.setattr(augment, "apply", lambda image, parameters: seen.append(parameters) or image)
+    explore.augmentation(card, zoom=0.6, angle=-20, brightness=0.9, flip=True).still()
+    assert seen == [augment.Parameters(zoom=0.6, angle=-20, brightness=0.9, flip=True)]
+
+
+def test_confusion_and_cost_follow_the_threshold():
+    box = explore.threshold(PROBABILITIES, CATS_DOGS, costs=(1, 5)).widget()
+    assert "1 of true class cat predicted as dog, 1 of true class dog predicted as cat" in picture(box)[1]
+    assert ": 6 here" in picture(box)[1]
+    controls(box)["dog from p(dog) ="].value = 0.25
+    _, alt = picture(box)
+    assert "at threshold 0.25" in alt
+    assert "2 of true class cat predicted as dog, 0 of true class dog predicted as cat" in alt
+    assert alt.endswith("2 here, and least between 0.11 and 0.30, 2.")
+
+
+def test_what_a_mistake_costs_moves_the_cheapest_threshold():
+    box = explore.threshold(PROBABILITIES, CATS_DOGS).widget()
+    assert picture(box)[1].endswith("2 here, and least between 0.11 and 0.90, 2.")
+    controls(box)["cat taken for dog costs"].value = 20
+    assert picture(box)[1].endswith("21 here, and least between 0.71 and 0.90, 2.")
+
+
+@pytest.mark.parametrize("at, first_row, second_row", [(0.0, (0, 3), (0, 3)), (1.0, (3, 0), (3, 0))])
+def test_at_the_ends_everything_is_one_class(at, first_row, second_row):
+    alt = explore.threshold(PROBABILITIES, CATS_DOGS, threshold=at).still().alt_text
+    counts = tuple(map(int, re.findall(r"(\d+) of true class", alt)))
+    assert counts == (*first_row, *second_row)
+
+
+@pytest.mark.parametrize(
+    "probabilities, labels, classes, complaint",
+    [
+        (PROBABILITIES, CATS_DOGS, ("cat", "dog", "cow"), "3 classes"),
+        (PROBABILITIES, CATS_DOGS[:4], ("cat", "dog"), r"shape \(6, 2\), and there are 4 labels"),
+        (np.empty((0, 2)), [], ("cat", "dog"), "one label at least"),
+        (PROBABILITIES, CATS_DOGS, ("cat", "cow"), "'dog' is neither 'cat' nor 'cow'"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(probabilities, labels, classes, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        explore.threshold(probabilities, labels, classes)
+
+
+def test_a_lesson_is_saved_with_the_still_figure_and_no_widget(live, tmp_path):
+    source = (
+        f"import sys; sys.path.insert(0, {str(COURSE_FOLDER)!r})\n"
+        "from helpers import drawings, explore\n"
+        "explore.augmentation(drawings.test_card(96))"
+    )
+    path = tmp_path / "01_first.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source)]), path)
+    notebook = lessons.publishable(lessons.execute(path))
+    (output,) = notebook.cells[0].outputs
+    assert set(output.data) == {"image/png", "text/plain"} and output.metadata["image/png"]["alt"]
+    assert "widgets" not in notebook.metadata
