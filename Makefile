@@ -1,17 +1,20 @@
 # The course's commands. Needs Python 3.11 to 3.13, git and make; everything else goes into .venv.
 # To choose the Python:   make run PYTHON=/path/to/python3.12
 # To run some lessons:    make run LESSONS="01 03"
+# To bundle for others:   make bundle PLATFORMS="windows mac" PYTHONS="3.12 3.13"
 
 python := .venv/bin/python
 installed := .venv/requirements-installed
 colab_python := .venv-colab/bin/python
 colab_installed := .venv-colab/runtime-installed
+browser_packages := build/browser-packages
+browser_installed := $(browser_packages)/installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 # Two test files at a time, each from top to bottom in one process: a lesson's cells share a kernel.
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab student notebooks colab colab-parity clean
+.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +34,9 @@ lab: $(installed)  ## open the lessons in JupyterLab
 student: $(installed)  ## make the edition for students, its exercises without solutions, in build/student/
 	@$(python) -m helpers student
 
+bundle: $(installed)  ## put the course in build/bundle/, for a USB stick or a room without internet
+	@$(python) -m helpers bundle $(addprefix --platform ,$(PLATFORMS)) $(addprefix --python ,$(PYTHONS))
+
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)
 
@@ -39,6 +45,12 @@ colab: $(installed)  ## make the Colab editions of the lessons anew, for those w
 
 colab-parity: $(colab_installed)  ## run the Colab editions on the package versions of Colab's runtime
 	$(colab_python) -m pytest tests/test_colab.py
+
+bundle-test: $(installed)  ## make the bundle, and install and run it with the network cut off
+	COURSE_BUNDLE_TEST=1 $(python) -m pytest tests/test_bundle.py
+
+browser-test: $(installed) $(browser_installed)  ## open lessons in a real browser and move their sliders
+	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser
 
 clean:  ## delete what run and test left behind, but neither .venv nor the data
 	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
@@ -55,6 +67,12 @@ $(colab_installed): colab/runtime.txt
 	$(call make_environment,.venv-colab)
 	@$(colab_python) -m pip install --quiet --disable-pip-version-check --requirement colab/runtime.txt
 	@touch $(colab_installed)
+
+# Beside the course's own packages, for this one test only.
+$(browser_installed): tests/browser/requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(browser_packages) \
+	    --requirement tests/browser/requirements.txt
+	@touch $(browser_installed)
 
 define make_environment
 	@found=; for candidate in $(candidates); do \

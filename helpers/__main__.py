@@ -1,10 +1,11 @@
-"""The course's commands: `python -m helpers data | run | lab | student | notebooks`."""
+"""The course's commands: `python -m helpers data | run | lab | student | bundle | notebooks`."""
 
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 
-from . import checks, datasets, editions, lessons
+from . import bundle, checks, datasets, editions, lessons
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -12,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (checks.CourseError, lessons.NoSuchLesson, lessons.LessonFailed) as error:
+    except (checks.CourseError, lessons.NoSuchLesson, lessons.LessonFailed, bundle.BundleError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return _complain("Stopped.")
@@ -57,6 +58,26 @@ def _parser() -> argparse.ArgumentParser:
         _student,
         "make the edition for students",
         "Exercises without solutions, with all that the lessons need, under build/student/.",
+    )
+    bundled = add(
+        "bundle",
+        _bundle,
+        "put the course in one folder, for a room without internet",
+        "It is left in build/bundle, for a USB stick or a server in the room.",
+    )
+    bundled.add_argument(
+        "--platform",
+        action="append",
+        choices=bundle.PLATFORMS,
+        default=[],
+        help="have packages for this platform as well; may be repeated",
+    )
+    bundled.add_argument(
+        "--python",
+        action="append",
+        metavar="VERSION",
+        default=[],
+        help="for this version of its Python, such as 3.12; may be repeated",
     )
     return parser
 
@@ -112,6 +133,21 @@ def _student(options: argparse.Namespace) -> int:
     folder = lessons.BUILD / "student"
     editions.write_student_edition(lessons.find(), folder)
     print(f"The edition for students is in {folder}")
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    data = datasets.load_dog_cat()
+    if data.attrs["source"] == "drawn pets":
+        return _complain(
+            "The photos are out of reach, and the bundle is to hold them: nothing was made. "
+            "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+        )
+    folder = lessons.BUILD / "bundle"
+    print("Fetching the packages: some minutes.", flush=True)
+    size = bundle.make(folder, data, options.platform, options.python)
+    print(f"{size / 1e9:.1f} GB are in {folder}. Copy that folder to a USB stick, or serve it in the room:")
+    print(f"    {Path(sys.executable).name} -m http.server --directory {folder}")
     return 0
 
 

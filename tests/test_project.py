@@ -19,7 +19,7 @@ from helpers.runtime import COURSE_FOLDER
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
     *("checkpoints", "backbones", "features", "transfer", "evaluate", "strategies"),
-    *("pages", "lessons", "editions", "__main__", "exercises", "plots", "explore"),
+    *("pages", "lessons", "editions", "bundle", "__main__", "exercises", "plots", "explore"),
 )
 LESSONS = (
     "01_data_survey",

@@ -1,0 +1,142 @@
+"""The course in one folder, for a room without internet: for a USB stick, or for a server in the room."""
+
+import hashlib
+import html
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+from packaging.markers import Marker
+
+from .runtime import COURSE_FOLDER
+
+STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
+SUMS, COURSE, PHOTOS, WHEELS = "SHA256SUMS", "course.zip", "dog-cat.zip", "wheels"
+
+# Which wheels pip may take for a platform, and what its Python says of itself, on which some pins depend.
+_MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
+PLATFORMS = {
+    "linux": ([f"{name}_x86_64" for name in (*_MANYLINUX, "manylinux_2_12", "manylinux_2_5")], "linux"),
+    "mac": (["macosx_15_0_arm64", "macosx_15_0_universal2"], "darwin"),
+    "windows": (["win_amd64"], "win32"),
+}
+
+
+class BundleError(Exception):
+    """The bundle cannot be made: the message says why, and what to do."""
+
+
+def make(
+    folder: Path,
+    photos: pd.DataFrame,
+    platforms: Iterable[str] = (),
+    pythons: Iterable[str] = (),
+    course: Path = COURSE_FOLDER,
+) -> int:
+    """Make the bundle in `folder`, anew, and return its size in bytes.
+
+    It holds the wheels of all packages (for this platform and Python, and for each pair of `platforms` and
+    `pythons`), the photos, the course as last committed, the scripts that install from there, and
+    SHA-256 sums of all that.
+
+    Args:
+        folder: is deleted first.
+        photos: the table of `datasets.load_dog_cat`.
+        platforms: others to have wheels for, out of `PLATFORMS`.
+        pythons: their versions of Python, such as "3.12"; this one's if left out.
+        course: a git checkout.
+
+    Raises:
+        BundleError: a package has no wheel there, or `course` is no git checkout.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(STICK, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    _write_course(course, folder / COURSE)
+    _write_photos(photos, folder / PHOTOS)
+    requirements, wheels = course / "requirements.txt", folder / WHEELS
+    # All pins are there, those of packages that others bring in too: nothing has to be worked out.
+    _pip("wheel", "--no-deps", "--wheel-dir", wheels, "--requirement", requirements)
+    for platform in platforms:
+        for python in pythons or [f"{sys.version_info.major}.{sys.version_info.minor}"]:
+            _download(requirements, wheels, platform, python)
+    _write_index(wheels)
+    sums = {path: _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    lines = [f"{checksum}  {path.relative_to(folder).as_posix()}\n" for path, checksum in sums.items()]
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
+    return sum(path.stat().st_size for path in sums)
+
+
+def pins_for(requirements: str, sys_platform: str, python: str) -> list[str]:
+    """Return the pins of a requirements file that hold for another machine, less their conditions.
+
+    pip asks the machine that it runs on whether a condition holds, also where it downloads for another.
+    """
+    environment = {"sys_platform": sys_platform, "python_version": python}
+    pins = [line.split("#")[0].partition(";") for line in requirements.splitlines()]
+    return [
+        pin.strip()
+        for pin, _, condition in pins
+        if pin.strip() and (not condition.strip() or Marker(condition).evaluate(environment))
+    ]
+
+
+def _download(requirements: Path, wheels: Path, platform: str, python: str) -> None:
+    """Add the wheels for another platform; those for any platform are found among `wheels` already."""
+    tags, sys_platform = PLATFORMS[platform]
+    pins = pins_for(requirements.read_text(encoding="utf-8"), sys_platform, python)
+    with tempfile.TemporaryDirectory() as temporary:
+        pinned = Path(temporary, "requirements.txt")
+        pinned.write_text("\n".join(pins), encoding="utf-8")
+        options = ["--no-deps", "--only-binary", ":all:", "--find-links", wheels, "--dest", wheels]
+        options += [part for tag in tags for part in ("--platform", tag)]
+        _pip("download", *options, "--python-version", python, "--requirement", pinned)
+
+
+def _pip(*arguments: str | Path) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        said = "\n".join(done.stderr.strip().splitlines()[-3:])
+        raise BundleError(
+            f"pip could not get all packages:\n{said}\n"
+            "Check the connection and the room left on the disk, and run this again."
+        )
+
+
+def _write_course(course: Path, archive: Path) -> None:
+    command = ["git", "archive", "--format=zip", f"--output={archive.absolute()}", "HEAD"]
+    done = subprocess.run(command, cwd=course, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise BundleError(
+            f"git could not pack the course: {done.stderr.strip()}\n"
+            f"{course} has to be a git checkout, as `git clone` makes it."
+        )
+
+
+def _write_photos(photos: pd.DataFrame, archive: Path) -> None:
+    """Pack the photos, uncompressed, as JPEG files are already; the same bytes each time."""
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path in map(Path, photos["path"]):
+            opened.writestr(
+                zipfile.ZipInfo(f"Data/Train_Data/{path.parent.name}/{path.name}"), path.read_bytes()
+            )
+
+
+def _write_index(wheels: Path) -> None:
+    """Write the page that pip reads on a server; it compares each wheel with the sum in its link."""
+    links = [
+        f'<a href="{html.escape(path.name)}#sha256={_sum(path)}">{html.escape(path.name)}</a><br>\n'
+        for path in sorted(wheels.glob("*.whl"))
+    ]
+    page = f'<!DOCTYPE html>\n<html lang="en"><title>Wheels</title>\n{"".join(links)}</html>\n'
+    (wheels / "index.html").write_text(page, encoding="utf-8", newline="\n")
+
+
+def _sum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,295 @@
+"""The course in one folder: what is in it, and that a machine without network installs and runs it."""
+
+import functools
+import hashlib
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from packaging.tags import sys_tags
+
+from helpers import __main__ as commands
+from helpers import bundle, datasets, lessons
+
+TAG = str(next(sys_tags()))  # of wheels for this very machine, such as cp312-cp312-manylinux_2_36_x86_64
+# What stands in for the course: its one module says how it was called, and "keeps" the photos.
+MODULE = """\
+import json, os, sys
+from pathlib import Path
+import tiny, coloured
+Path("data", "dog-cat").mkdir(parents=True, exist_ok=True)
+Path("calls").open("a").write(json.dumps([sys.argv[1:], os.environ.get("COURSE_DATA")]) + "\\n")
+"""
+WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]
+# In a namespace of its own a process has no network at all; Jupyter's kernels need the loopback device.
+LOOPBACK_UP = (
+    "import fcntl, socket, struct; s = socket.socket(); "
+    "fcntl.ioctl(s, 0x8914, struct.pack('16sh14x', b'lo', 0x49))"
+)
+
+
+def write_wheel(folder: Path, name: str, tag: str) -> None:
+    info = f"{name}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-1.0-{tag}.whl", "w") as wheel:
+        wheel.writestr(f"{name}.py", "")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
+        wheel.writestr(f"{info}/RECORD", "")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory) -> Path:
+    """A tiny course: a git checkout with two requirements, whose wheels lie beside it in `wheels`."""
+    course = tmp_path_factory.mktemp("tiny") / "course"
+    (course / "helpers").mkdir(parents=True)
+    (course / "helpers" / "__main__.py").write_text(MODULE, encoding="utf-8")
+    (course / "requirements.txt").write_text("tiny==1.0\ncoloured==1.0  # a reason\n", encoding="utf-8")
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A course"]):
+        identity = ["-c", "user.name=A teacher", "-c", "user.email=teacher@example.org"]
+        subprocess.run(["git", *identity, *command], cwd=course, check=True)
+    (course / "not committed").touch()
+    (course.parent / "wheels").mkdir()
+    write_wheel(course.parent / "wheels", "tiny", "py3-none-any")
+    write_wheel(course.parent / "wheels", "coloured", TAG)
+    return course
+
+
+@pytest.fixture(scope="module")
+def made(course, tmp_path_factory) -> Path:
+    """The bundle of the tiny course, with two drawn pets for photos."""
+    folder = tmp_path_factory.mktemp("a stick") / "bundle"
+    pets = datasets.draw_pets(2, 0, folder.parent / "pets", size=16)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_FIND_LINKS", str(course.parent / "wheels"))
+        bundle.make(folder, pets, course=course)
+    return folder
+
+
+@pytest.fixture
+def copy(made, tmp_path) -> Path:
+    return shutil.copytree(made, tmp_path / "copied bundle")
+
+
+def start(*command: str | Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run `command` as a fresh machine would: without the course's variables, without network if possible."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("COURSE_", "PIP_"))}
+    return subprocess.run([*map(str, command)], env={**kept, **environment}, capture_output=True, text=True)
+
+
+def offline() -> list[str]:
+    """Return what to put before a command to run it without network, or nothing where that is not allowed."""
+    if (
+        shutil.which("unshare")
+        and subprocess.run([*WITHOUT_NETWORK, "true"], stderr=subprocess.DEVNULL).returncode == 0
+    ):
+        return WITHOUT_NETWORK
+    return []
+
+
+def calls(course: Path) -> list:
+    return [json.loads(line) for line in (course / "calls").read_text(encoding="utf-8").splitlines()]
+
+
+# --- what is in it ------------------------------------------------------------------------------------
+
+
+def test_everything_is_there_and_has_its_sum(made):
+    files = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
+    sums = dict(line.split("  ")[::-1] for line in (made / "SHA256SUMS").read_text().splitlines())
+    assert set(sums) == set(files) - {"SHA256SUMS"}
+    assert {"start.py", "start.sh", "start.ps1", "READ-ME.txt", "course.zip", "dog-cat.zip"} < set(files)
+    assert {name for name in files if name.endswith(".whl")} == {
+        "wheels/tiny-1.0-py3-none-any.whl",
+        f"wheels/coloured-1.0-{TAG}.whl",
+    }
+    for name, checksum in sums.items():
+        assert hashlib.sha256(files[name].read_bytes()).hexdigest() == checksum
+
+
+def test_course_and_photos_are_packed(made):
+    with zipfile.ZipFile(made / "course.zip") as packed:
+        assert {"requirements.txt", "helpers/__main__.py"} <= set(packed.namelist())
+        assert "not committed" not in packed.namelist()
+    with zipfile.ZipFile(made / "dog-cat.zip") as packed:
+        assert packed.namelist() == ["Data/Train_Data/cat/cat.0.jpg", "Data/Train_Data/dog/dog.0.jpg"]
+
+
+def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monkeypatch):
+    bundle._write_photos(photos, tmp_path / "dog-cat.zip")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.setenv("COURSE_DATA", str(tmp_path / "dog-cat.zip"))
+    assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"
+
+
+# --- a machine without network -------------------------------------------------------------------------
+
+
+def test_a_machine_without_network_installs_and_starts(copy, tmp_path):
+    into = tmp_path / "my course"
+    command = [*offline(), "sh", copy / "start.sh", "--into", into]
+    first = start(*command, PYTHON=sys.executable)
+    assert first.returncode == 0, first.stderr
+    assert calls(into) == [[["data"], str(copy / "dog-cat.zip")], [["lab"], None]]
+
+    shutil.rmtree(copy / "wheels")  # the second start needs them no longer
+    second = start(*offline(), sys.executable, copy / "start.py", "--into", into, "--only-install")
+    assert second.returncode == 0, second.stderr
+    assert len(calls(into)) == 2 and str(into) in second.stdout
+
+
+@pytest.mark.parametrize("name", ["course.zip", "dog-cat.zip", "wheels/tiny-1.0-py3-none-any.whl"])
+def test_a_damaged_file_is_named_and_nothing_installed(copy, tmp_path, name):
+    with (copy / name).open("ab") as file:
+        file.write(b"x")
+    failed = start(sys.executable, copy / "start.py", "--into", tmp_path / "course")
+    assert failed.returncode == 1 and f"{name} is damaged" in failed.stderr
+    assert not (tmp_path / "course").exists()
+
+
+def test_a_folder_that_holds_other_things_is_left_alone(copy, tmp_path):
+    (tmp_path / "course").mkdir()
+    (tmp_path / "course" / "essay.txt").write_text("mine")
+    failed = start(sys.executable, copy / "start.py", "--into", tmp_path / "course")
+    assert failed.returncode == 1 and "holds other things. Choose another folder" in failed.stderr
+    assert [path.name for path in (tmp_path / "course").iterdir()] == ["essay.txt"]
+
+
+def test_a_python_without_wheels_is_refused_with_the_ones_that_have_some(copy, tmp_path):
+    wheel = copy / "wheels" / f"coloured-1.0-{TAG}.whl"
+    wheel.rename(wheel.with_name("coloured-1.0-cp39-cp39-any.whl"))
+    sums = (copy / "SHA256SUMS").read_text().replace(TAG, "cp39-cp39-any")
+    (copy / "SHA256SUMS").write_text(sums)
+    failed = start(sys.executable, copy / "start.py", "--into", tmp_path / "course")
+    assert failed.returncode == 1 and "the packages here are for Python 3.9." in failed.stderr
+    failed = start("sh", copy / "start.sh", PYTHON=sys.executable)
+    assert failed.returncode == 1 and "No Python was found" in failed.stderr
+
+
+def test_the_script_for_windows_looks_for_the_same_pythons():
+    shell, power_shell = ((bundle.STICK / name).read_text() for name in ("start.sh", "start.ps1"))
+    for version in ("3.13", "3.12", "3.11"):
+        assert f"python{version}" in shell and f'"{version}"' in power_shell
+    assert "start.py" in shell and "start.py" in power_shell
+
+
+# --- from a server in the room ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def address(copy):
+    """The address of a server of that folder, as `python -m http.server` would be."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=copy)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_student_installs_from_the_server(address, tmp_path):
+    shutil.copy(bundle.STICK / "start.py", tmp_path)
+    done = start(sys.executable, tmp_path / "start.py", "--from", address, "--into", tmp_path / "course")
+    assert done.returncode == 0, done.stderr
+    assert calls(tmp_path / "course") == [[["data"], f"{address}/dog-cat.zip"], [["lab"], None]]
+
+
+def test_a_wheel_that_the_server_has_damaged_is_refused(address, copy, tmp_path):
+    download = [sys.executable, "-m", "pip", "download", "--no-index", "--find-links", f"{address}/wheels/"]
+    assert start(*download, "--dest", tmp_path, "tiny").returncode == 0
+    with (copy / "wheels" / "tiny-1.0-py3-none-any.whl").open("ab") as file:
+        file.write(b"x")
+    failed = start(*download, "--dest", tmp_path / "again", "tiny")
+    assert failed.returncode and "DO NOT MATCH THE HASHES" in failed.stderr
+
+
+def test_a_wrong_address_is_named(tmp_path):
+    failed = start(
+        sys.executable,
+        bundle.STICK / "start.py",
+        "--from",
+        "http://127.0.0.1:9",
+        "--into",
+        tmp_path / "course",
+    )
+    assert failed.returncode == 1 and "did not come from http://127.0.0.1:9" in failed.stderr
+
+
+# --- for other platforms ---------------------------------------------------------------------------------
+
+
+def test_conditions_are_those_of_the_other_machine():
+    text = "a==1  # for all\nb==2 ; sys_platform == 'win32'\nc==3 ; sys_platform != 'win32'\n"
+    text += "d==4 ; python_version < '3.12'\n\n# e==5\n"
+    assert bundle.pins_for(text, "win32", "3.11") == ["a==1", "b==2", "d==4"]
+    assert bundle.pins_for(text, "linux", "3.13") == ["a==1", "c==3"]
+
+
+def test_other_platforms_are_asked_for_by_name(course, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bundle, "_pip", lambda *arguments: asked.append([*map(str, arguments)]))
+    (tmp_path / "bundle" / "wheels").mkdir(parents=True)
+    monkeypatch.setattr(bundle.shutil, "rmtree", lambda *_, **__: None)
+    no_photos = pd.DataFrame({"path": [], "label": []})
+    monkeypatch.setattr(bundle.shutil, "copytree", lambda *_, **__: None)
+    bundle.make(tmp_path / "bundle", no_photos, ["windows", "mac"], ["3.12", "3.13"], course)
+    assert [command[0] for command in asked] == ["wheel", *["download"] * 4]
+    assert "win_amd64" in asked[1] and "3.12" in asked[1] and "macosx_15_0_arm64" in asked[4]
+    assert all("--no-deps" in command for command in asked)
+
+
+def test_what_pip_cannot_get_is_said(course, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(
+        bundle.BundleError, match=r"(?s)could not get all packages.*tiny==1.0.*Check the conn"
+    ):
+        bundle.make(tmp_path / "bundle", pd.DataFrame({"path": [], "label": []}), course=course)
+
+
+def test_a_course_that_is_no_checkout_is_named(tmp_path):
+    (tmp_path / "course").mkdir()
+    with pytest.raises(bundle.BundleError, match="has to be a git checkout"):
+        bundle._write_course(tmp_path / "course", tmp_path / "course.zip")
+
+
+def test_without_photos_no_bundle_is_made(monkeypatch, capsys):
+    data = pd.DataFrame({"path": ["cat.0.jpg"], "label": ["cat"]})
+    data.attrs["source"] = "drawn pets"
+    monkeypatch.setattr(datasets, "load_dog_cat", lambda: data)
+    monkeypatch.setattr(bundle, "make", lambda *_: pytest.fail("made"))
+    assert commands.main(["bundle"]) == 1
+    assert "photos are out of reach" in capsys.readouterr().err
+
+
+# --- the whole course -------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(
+    not os.environ.get("COURSE_BUNDLE_TEST"), reason="takes minutes and 5 GB of disk: make bundle-test"
+)
+def test_the_whole_course_runs_from_the_bundle_with_the_network_cut_off(photos, tmp_path):
+    cut_off = offline()
+    if not cut_off:
+        pytest.skip("this machine lets nobody cut off the network (unshare)")
+    assert commands.main(["bundle"]) == 0
+    stick, into = lessons.BUILD / "bundle", tmp_path / "course"
+    loopback = f'{sys.executable} -c "{LOOPBACK_UP}"'
+    script = (
+        f"{loopback} && sh '{stick}/start.sh' --into '{into}' --only-install && cd '{into}'"
+        " && .venv/bin/python -m helpers data --check && .venv/bin/python -m helpers run 01 03"
+    )
+    done = start(*cut_off, "sh", "-c", script, PYTHON=sys.executable)
+    print(done.stdout, done.stderr[-2000:])
+    assert done.returncode == 0
+    assert "1399 images, 700 cat, 699 dog, verified" in done.stdout
+    assert "03_augmentation_check" in done.stdout
+    shutil.rmtree(into)
