@@ -19,6 +19,7 @@ from . import pages
 from .runtime import COURSE_FOLDER
 
 MASTERS = COURSE_FOLDER / "notebooks"
+REFERENCES = ("glossary.md", "when_things_fail.md")  # beside the lessons, which link to them
 BUILD = COURSE_FOLDER / "build"
 SECONDS_A_CELL = 600  # no cell needs a tenth of this; it ends one that hangs
 
@@ -123,6 +124,9 @@ def run(lessons: list[Path], build: Path = BUILD) -> Iterator[Result]:
     that ran. A lesson that fails ends it, since later ones build on it: its outputs so far are saved,
     then LessonFailed is raised.
     """
+    for reference in (path.parent / name for path in lessons[:1] for name in REFERENCES):
+        if reference.is_file():
+            pages.write_reference(reference, build / "html")
     results = []
     with _progress_bar(lessons) as bar:
         for path in lessons:

@@ -1,4 +1,4 @@
-"""Executed lessons as web pages that need no network: everything is inside the file."""
+"""Executed lessons, and what they refer to, as pages that need no network: everything is inside the file."""
 
 import re
 from copy import deepcopy
@@ -14,15 +14,15 @@ TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
 # answer would lie outside its fold. So folds travel as paragraphs of text.
 _FOLD, _FOLD_AS_TEXT = re.compile(r"<details><summary>(.+?)</summary>"), re.compile(r"<p>⟦(.+?)⟧</p>")
 _FOLD_ENDS, _END_AS_TEXT = "</details>", "⟦⟧"
-_LINK_TO_A_LESSON = re.compile(r'href="(\d\d_\w+)\.ipynb')
+_LINK_TO_A_PAGE = re.compile(r'href="(\d\d_\w+(?=\.ipynb)|[a-z_]+(?=\.md))\.\w+')
 
 
 def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") -> str:
     """Return `notebook` as one HTML page, with a link to the page `home` at its top, if there is one.
 
     Pictures are embedded (those that the text names are read from the folder `figures`), with the
-    alternative text that their outputs carry. Links to other lessons lead to their pages. What is folded in
-    the notebook (`<details><summary>…</summary>`) is folded on the page.
+    alternative text that their outputs carry. Links to other lessons, and to the glossary, lead to their
+    pages. What is folded in the notebook (`<details><summary>…</summary>`) is folded on the page.
     """
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
@@ -34,7 +34,7 @@ def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") ->
     page = _FOLD_AS_TEXT.sub(
         r"<details><summary>\1</summary>", page.replace(f"<p>{_END_AS_TEXT}</p>", _FOLD_ENDS)
     )
-    return _LINK_TO_A_LESSON.sub(r'href="\1.html', page)
+    return _LINK_TO_A_PAGE.sub(r'href="\1.html', page)
 
 
 def write(notebook: NotebookNode, path: Path, figures: Path) -> None:
@@ -43,6 +43,12 @@ def write(notebook: NotebookNode, path: Path, figures: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     page = render(notebook, heading[1] if heading else path.stem, figures, home=INDEX)
     path.write_text(page, encoding="utf-8")
+
+
+def write_reference(markdown: Path, folder: Path) -> None:
+    """Write a Markdown file that lessons link to, such as the glossary, as a page in `folder`."""
+    text = new_notebook(cells=[new_markdown_cell(markdown.read_text(encoding="utf-8"))])
+    write(text, folder / f"{markdown.stem}.html", figures=markdown.parent)
 
 
 def write_index(folder: Path, lessons: list[tuple[str, str]]) -> None:

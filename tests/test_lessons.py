@@ -34,7 +34,8 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("a course")
     write(
         folder / "01_first.ipynb",
-        "# Lesson 1: First\n\nSee [the next](02_second.ipynb#2.-Two) and [a site](https://example.org/a.ipynb).",
+        "# Lesson 1: First\n\nSee [the next](02_second.ipynb#2.-Two), a [term](glossary.md) "
+        "and [a site](https://example.org/a.ipynb).",
         ("environment", [], "import os\nprint(os.environ['COURSE_QUIET'], os.path.basename(os.getcwd()))"),
         ("figure", ["photo", "nbval-ignore-output"], FIGURE.format(course=str(lessons.COURSE_FOLDER))),
         ("result", ["headline"], "print('Two lines,')\nprint('one result')"),
@@ -47,6 +48,7 @@ def folder(tmp_path_factory):
         ("never", [], "print('never reached')"),
     )
     write(folder / "03_third.ipynb", "# Lesson 3: Third", ("third", [], "pass"))
+    (folder / "glossary.md").write_text("# Glossary\n\nFirst: [lesson 1](01_first.ipynb)", encoding="utf-8")
     return folder
 
 
@@ -130,6 +132,9 @@ def test_a_page_links_to_the_other_pages(run):
     assert 'href="02_second.html#2.-Two"' in page
     assert 'href="https://example.org/a.ipynb"' in page
     assert 'href="index.html"' in page
+    assert 'href="glossary.html"' in page
+    glossary = (run[2] / "html" / "glossary.html").read_text(encoding="utf-8")
+    assert 'href="01_first.html"' in glossary and "<title>Glossary</title>" in glossary
 
 
 def test_a_picture_keeps_its_alternative_text(run):

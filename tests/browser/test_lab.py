@@ -1,0 +1,152 @@
+"""The lessons in JupyterLab, in a real browser: run all cells, move the sliders, look at the screenshots.
+
+`make browser-test` installs what drives the browser, and leaves the screenshots in build/browser/.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from helpers import lessons, runtime
+
+playwright = pytest.importorskip("playwright.sync_api", reason="installed by `make browser-test` only")
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SCREENSHOTS = lessons.BUILD / "browser"
+SETTINGS = {
+    # No question on news; every cell on the page, also those that one would have to scroll to.
+    "apputils-extension/notification": '{"fetchNews": "false"}',
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+}
+PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent)"
+PICTURE = ".jp-OutputArea-output .widget-html img"
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (on Debian: apt install chromium)")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory) -> Iterator[str]:
+    """Serve a copy of the course in JupyterLab, as `make lab` does, and return its address."""
+    folder = tmp_path_factory.mktemp("lab")
+    for name in ("helpers", "notebooks"):
+        shutil.copytree(runtime.COURSE_FOLDER / name, folder / name)
+    for name, content in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "COURSE_HOME": str(runtime.home()),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    environment.pop("COURSE_QUIET")  # someone is there to move the sliders
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--IdentityProvider.token="], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}/lab"
+    try:
+        wait_for(address, server)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def wait_for(address: str, server: subprocess.Popen) -> None:
+    for _ in range(120):
+        assert server.poll() is None, "JupyterLab did not start"
+        try:
+            urllib.request.urlopen(address, timeout=5)
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail("JupyterLab does not answer")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def run_all(lab, browser):
+    """A function that opens a lesson, chooses "Run All Cells" and returns the page when all have run."""
+    page = browser.new_page(viewport={"width": 1250, "height": 1000})
+    page.set_default_timeout(240_000)
+
+    def run(name: str):
+        page.goto(f"{lab}/tree/notebooks/{name}.ipynb")
+        page.wait_for_function(f"{PROMPTS}.length > 10")
+        page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for()
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_function(f"{PROMPTS}.some(prompt => prompt.includes('*'))")
+        page.wait_for_function(f"!{PROMPTS}.some(prompt => prompt.includes('*'))")
+        return page
+
+    yield run
+    page.close()
+
+
+def screenshot(page, name: str, place: str) -> Path:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.locator(place).first.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    path = SCREENSHOTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def assert_all_ran(page) -> None:
+    prompts = page.evaluate(PROMPTS)
+    assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
+    assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+
+
+def test_lesson_1_runs_from_top_to_bottom(run_all):
+    page = run_all("01_data_survey")
+    assert_all_ran(page)
+    assert screenshot(page, "lesson 1", ".jp-OutputArea-output img").stat().st_size > 20_000
+
+
+def test_lesson_3_runs_and_its_picture_follows_the_sliders(run_all):
+    page = run_all("03_augmentation_check")
+    assert_all_ran(page)
+    picture = page.locator(PICTURE)
+    picture.wait_for()
+    before = screenshot(page, "explorer before", PICTURE).read_bytes()
+    assert "80% of it kept" in picture.get_attribute("alt")
+
+    handles = page.locator(".widget-slider .noUi-handle")
+    assert handles.count() == 3
+    for number, key in enumerate(("PageDown", "End", "PageUp")):
+        source = picture.get_attribute("src")
+        handles.nth(number).focus()
+        page.keyboard.press(key)
+        started = time.perf_counter()
+        page.wait_for_function(f"document.querySelector('{PICTURE}').src !== {source!r}")
+        print(f"the picture followed slider {number + 1} after {time.perf_counter() - started:.2f} s")
+    page.get_by_label("flip").check()
+    page.wait_for_function(f"document.querySelector('{PICTURE}').alt.includes('flipped')")
+    alt = picture.get_attribute("alt")
+    assert "turned by 180 degrees" in alt and "80% of it kept" not in alt and "× 1.20" not in alt
+    assert screenshot(page, "explorer after", PICTURE).read_bytes() != before
