@@ -1,7 +1,7 @@
 # The course's commands. Needs Python 3.11 to 3.13, git and make; everything else goes into .venv.
 # To choose the Python:   make run PYTHON=/path/to/python3.12
 # To run some lessons:    make run LESSONS="01 03"
-# To bundle for others:   make bundle PLATFORMS="windows mac" PYTHONS="3.12 3.13"
+# To bundle for others:   make bundle STUDENT=yes PLATFORMS="windows mac" PYTHONS="3.12 3.13"
 
 python := .venv/bin/python
 installed := .venv/requirements-installed
@@ -35,7 +35,8 @@ student: $(installed)  ## make the edition for students, its exercises without s
 	@$(python) -m helpers student
 
 bundle: $(installed)  ## put the course in build/bundle/, for a USB stick or a room without internet
-	@$(python) -m helpers bundle $(addprefix --platform ,$(PLATFORMS)) $(addprefix --python ,$(PYTHONS))
+	@$(python) -m helpers bundle $(addprefix --platform ,$(PLATFORMS)) $(addprefix --python ,$(PYTHONS)) \
+	    $(if $(STUDENT),--student)
 
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)

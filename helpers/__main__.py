@@ -79,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="for this version of its Python, such as 3.12; may be repeated",
     )
+    bundled.add_argument("--student", action="store_true", help="the edition without solutions")
     return parser
 
 
@@ -145,7 +146,7 @@ def _bundle(options: argparse.Namespace) -> int:
         )
     folder = lessons.BUILD / "bundle"
     print("Fetching the packages: some minutes.", flush=True)
-    size = bundle.make(folder, data, options.platform, options.python)
+    size = bundle.make(folder, data, options.platform, options.python, for_students=options.student)
     print(f"{size / 1e9:.1f} GB are in {folder}. Copy that folder to a USB stick, or serve it in the room:")
     print(f"    {Path(sys.executable).name} -m http.server --directory {folder}")
     return 0

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 from packaging.markers import Marker
 
+from . import editions, lessons
 from .runtime import COURSE_FOLDER
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
@@ -37,11 +38,12 @@ def make(
     platforms: Iterable[str] = (),
     pythons: Iterable[str] = (),
     course: Path = COURSE_FOLDER,
+    for_students: bool = False,
 ) -> int:
     """Make the bundle in `folder`, anew, and return its size in bytes.
 
     It holds the wheels of all packages (for this platform and Python, and for each pair of `platforms` and
-    `pythons`), the photos, the course as last committed, the scripts that install from there, and
+    `pythons`), the photos, the course, the scripts that install from there, and
     SHA-256 sums of all that.
 
     Args:
@@ -50,13 +52,18 @@ def make(
         platforms: others to have wheels for, out of `PLATFORMS`.
         pythons: their versions of Python, such as "3.12"; this one's if left out.
         course: a git checkout.
+        for_students: put the edition without solutions there, of this course as it lies here, in place of
+            the course as last committed.
 
     Raises:
         BundleError: a package has no wheel there, or `course` is no git checkout.
     """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(STICK, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    _write_course(course, folder / COURSE)
+    if for_students:
+        _write_student_edition(folder / COURSE)
+    else:
+        _write_course(course, folder / COURSE)
     _write_photos(photos, folder / PHOTOS)
     requirements, wheels = course / "requirements.txt", folder / WHEELS
     # All pins are there, those of packages that others bring in too: nothing has to be worked out.
@@ -116,6 +123,12 @@ def _write_course(course: Path, archive: Path) -> None:
             f"git could not pack the course: {done.stderr.strip()}\n"
             f"{course} has to be a git checkout, as `git clone` makes it."
         )
+
+
+def _write_student_edition(archive: Path) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        editions.write_student_edition(lessons.find(), Path(temporary, "student"))
+        shutil.make_archive(str(archive.with_suffix("")), "zip", Path(temporary, "student"))
 
 
 def _write_photos(photos: pd.DataFrame, archive: Path) -> None:

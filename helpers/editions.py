@@ -20,7 +20,10 @@ _SOLUTION = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
 )
 # What a student needs to run the lessons, less the notebooks themselves.
-_HANDED_OUT = ("helpers", "notebooks/figures", "LICENSE", "Makefile", "requirements.txt")
+_HANDED_OUT = (
+    *("helpers", "notebooks/figures", "notebooks/glossary.md", "notebooks/when_things_fail.md"),
+    *("LICENSE", "Makefile", "requirements.txt"),
+)
 
 
 def is_solution(cell: NotebookNode) -> bool:

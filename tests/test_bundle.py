@@ -123,6 +123,14 @@ def test_course_and_photos_are_packed(made):
         assert packed.namelist() == ["Data/Train_Data/cat/cat.0.jpg", "Data/Train_Data/dog/dog.0.jpg"]
 
 
+def test_students_get_the_edition_without_solutions(tmp_path):
+    bundle._write_student_edition(tmp_path / "course.zip")
+    with zipfile.ZipFile(tmp_path / "course.zip") as packed:
+        assert {"requirements.txt", "helpers/__main__.py", "notebooks/glossary.md"} <= set(packed.namelist())
+        lesson = packed.read("notebooks/01_data_survey.ipynb").decode()
+    assert "raise NotImplementedError" in lesson and "BEGIN SOLUTION" not in lesson
+
+
 def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monkeypatch):
     bundle._write_photos(photos, tmp_path / "dog-cat.zip")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
