@@ -37,6 +37,7 @@ class Control(NamedTuple):
             min=self.low,
             max=self.high,
             step=self.step,
+            readout_format=".2f" if self.step < 1 else ".0f",
             description=self.label,
             style={"description_width": "15em"},
             layout={"width": "34em"},
@@ -103,7 +104,7 @@ def augmentation(
     def draw(**values: float) -> DescribedFigure:
         parameters = augment.Parameters(**values)
         finding = (
-            f"{parameters.zoom:.0%} of it kept, turned by {parameters.angle:.0f} degrees, "
+            f"{parameters.zoom:.0%} kept, turned {parameters.angle:.0f}°, "
             f"brightness × {parameters.brightness:.2f}{', flipped' if parameters.flip else ''}"
         )
         pictures = {"before": image, "after": augment.apply(image, parameters)}

@@ -44,7 +44,7 @@ def picture(box):
 def test_what_is_saved_is_a_still_figure_the_same_each_time(card):
     content, metadata = explore.augmentation(card)._repr_mimebundle_()
     assert set(content) == {"image/png", "text/plain"}
-    assert content["text/plain"].startswith("Figure: 80% of it kept, turned by 15 degrees, brightness × 1.20")
+    assert content["text/plain"].startswith("Figure: 80% kept, turned 15°, brightness × 1.20")
     assert content["text/plain"] == f"Figure: {metadata['image/png']['alt']}"
     assert explore.augmentation(card)._repr_mimebundle_() == (content, metadata)
 
@@ -65,8 +65,8 @@ def test_on_colab_the_widget_has_no_picture_beside_it(live, card, monkeypatch):
 @pytest.mark.parametrize(
     "label, value, said",
     [
-        ("zoom (share kept)", 0.5, "50% of it kept"),
-        ("rotation (degrees)", -40, "turned by -40 degrees"),
+        ("zoom (share kept)", 0.5, "50% kept"),
+        ("rotation (degrees)", -40, "turned -40°"),
         ("brightness (factor)", 0.4, "brightness × 0.40"),
         ("flip", True, "flipped"),
     ],
