@@ -73,3 +73,15 @@ def test_heat_maps_lay_the_heat_over_the_whole_picture():
     overlay = figure.axes[2].images[1].get_array()
     assert overlay.shape == (16, 16) and overlay.min() >= 0 and overlay.max() <= 1
     assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_threshold_costs_mark_the_chosen_threshold_and_the_cheapest():
+    table = pd.DataFrame([[60, 10], [4, 66]], index=["cat", "dog"], columns=["cat", "dog"])
+    thresholds, costs = np.array([0.0, 0.25, 0.5, 0.75]), np.array([70.0, 25.0, 30.0, 25.0])
+    figure = training.threshold_costs(table, thresholds, costs, 0.5, (1, 5))
+    assert "14 of 140 pictures on the wrong side" in titles(figure)
+    assert "Threshold 0.50 costs 30" in titles(figure)
+    assert figure.alt_text.endswith("30 here, and least between 0.25 and 0.75, 25.")
+    here, least = (line.get_xdata() for line in figure.axes[1].lines[:0:-1])
+    assert list(here) == [0.5] and list(least) == [0.25, 0.75]
+    assert png_of(figure).startswith(b"\x89PNG")
