@@ -62,7 +62,8 @@ def install(source, course: Path) -> None:
     if isinstance(source, Path):
         print("Checking the files …")
         for name in sums:
-            check(name, (source / name).read_bytes(), sums)
+            with (source / name).open("rb") as file:  # in pieces: a wheel may be larger than the memory left
+                compare(name, hashlib.file_digest(file, "sha256").hexdigest(), sums)
     if not (course / "requirements.txt").exists():
         unpack(read(source, "course.zip"), sums, course)
     if not installed.exists():
@@ -114,15 +115,15 @@ def place(source, name: str) -> str:
     return str(source / name) if isinstance(source, Path) else f"{source.rstrip('/')}/{name}"
 
 
-def check(name: str, content: bytes, sums: dict) -> None:
-    """Raise Problem if this is not the content that the file had when the folder was made."""
-    if hashlib.sha256(content).hexdigest() != sums[name]:
+def compare(name: str, checksum: str, sums: dict) -> None:
+    """Raise Problem if this is not the sum that the file had when the folder was made."""
+    if checksum != sums[name]:
         raise Problem(f"{name} is damaged: its SHA-256 sum differs. Copy it anew.")
 
 
 def unpack(archive: bytes, sums: dict, course: Path) -> None:
     """Unpack the course, whole or not at all."""
-    check("course.zip", archive, sums)
+    compare("course.zip", hashlib.sha256(archive).hexdigest(), sums)
     course.parent.mkdir(parents=True, exist_ok=True)
     if course.exists() and any(course.iterdir()):
         raise Problem(f"{course} holds other things. Choose another folder: --into FOLDER")
