@@ -28,6 +28,7 @@ SETTINGS = {
     "notebook-extension/tracker": '{"windowingMode": "none"}',
 }
 PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent)"
+ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
 PICTURE = ".jp-OutputArea-output .widget-html img"
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (on Debian: apt install chromium)")
 
@@ -99,7 +100,9 @@ def run_all(lab, browser):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.wait_for_function(f"{PROMPTS}.some(prompt => prompt.includes('*'))")
-        page.wait_for_function(f"!{PROMPTS}.some(prompt => prompt.includes('*'))")
+        page.wait_for_function(
+            f"{PROMPTS}.every(prompt => /\\d/.test(prompt)) || document.querySelector({ERROR!r})"
+        )
         return page
 
     yield run
@@ -116,9 +119,9 @@ def screenshot(page, name: str, place: str) -> Path:
 
 
 def assert_all_ran(page) -> None:
+    assert page.locator(ERROR).all_text_contents() == []
     prompts = page.evaluate(PROMPTS)
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
-    assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
     assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
 
 
