@@ -71,9 +71,9 @@ def test_shape_tells_the_label(pets, labels):
 def test_drawing_is_fast():
     times = []
     for seed in range(30):
-        start = time.perf_counter()
+        start = time.thread_time()
         drawings.draw_pet("cat", seed)
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     assert np.median(times) < 0.04  # about 0.008 s on an idle core
 
 

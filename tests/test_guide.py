@@ -118,7 +118,7 @@ def test_sections_named_are_in_the_lessons():
 
 
 def test_the_guides_code_runs_on_another_data_set(tmp_path, monkeypatch, capsys):
-    datasets.draw_pets(30, 0, tmp_path / "my_photos", size=64)
+    datasets.draw_pets(60, 0, tmp_path / "my_photos", size=64)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     blocks = re.findall(r"```python\n(.*?)```", text_of(GUIDE), re.DOTALL)
