@@ -25,7 +25,7 @@ run: $(installed)  ## run all lessons: notebooks and web pages are left under bu
 test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
-	$(python) -m pytest $(two_files) --cov tests
+	$(python) -m pytest $(two_files) --cov=helpers tests
 	$(python) -m pytest $(two_files) tests/notebooks notebooks
 
 lab: $(installed)  ## open the lessons in JupyterLab
