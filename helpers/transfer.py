@@ -23,7 +23,7 @@ from tqdm.keras import TqdmCallback
 
 from . import checks, runtime
 from .augment import ImageBatches
-from .features import out_of_memory_told, outputs_of
+from .features import kept_outputs, out_of_memory_told
 
 ACTIVATIONS_BYTES = 2 * 2**30  # more than this is not kept in memory
 # A classifier that always gives every class the same probability has a loss of ln(number of classes).
@@ -426,8 +426,11 @@ class ActivationBatches(keras.utils.PyDataset):
 
     @cached_property
     def activations(self) -> np.ndarray:
-        """What the frozen layers make of each picture; computed at the first batch, if one is asked for."""
-        return outputs_of(self.lower, self.batches.data["path"].tolist())
+        """What the frozen layers make of each picture; had at the first batch, if one is asked for.
+
+        It is kept on disk as bottleneck features are, so that a training that goes on need not wait for it.
+        """
+        return kept_outputs(self.lower, self.batches.data["path"].tolist())
 
     def __len__(self) -> int:
         return len(self.batches)

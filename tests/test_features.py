@@ -34,7 +34,7 @@ def test_equal_the_model_run_plainly(base, pets):
 
 def test_kept_rows_are_not_computed_again(base, pets, monkeypatch):
     first = features.extract(base, pets)
-    monkeypatch.setattr(features, "pooled_outputs", lambda *_: pytest.fail("computed a second time"))
+    monkeypatch.setattr(features, "outputs_of", lambda *_: pytest.fail("computed a second time"))
     np.testing.assert_array_equal(features.extract(base, pets), first)
     np.testing.assert_array_equal(features.extract(base, pets.iloc[[7, 3]]), first[[7, 3]])
 
@@ -43,17 +43,15 @@ def test_rows_are_keyed_by_content_not_by_name(base, pets, tmp_path, monkeypatch
     first = features.extract(base, pets)
     renamed = tmp_path / "another.jpg"
     shutil.copy(pets["path"].iloc[4], renamed)
-    monkeypatch.setattr(features, "pooled_outputs", lambda *_: pytest.fail("computed a second time"))
+    monkeypatch.setattr(features, "outputs_of", lambda *_: pytest.fail("computed a second time"))
     np.testing.assert_array_equal(features.extract(base, pd.DataFrame({"path": [str(renamed)]}))[0], first[4])
 
 
 def test_only_missing_rows_are_computed(base, pets, monkeypatch):
     features.extract(base, pets.head(12))
     asked = []
-    compute = features.pooled_outputs
-    monkeypatch.setattr(
-        features, "pooled_outputs", lambda net, paths: asked.extend(paths) or compute(net, paths)
-    )
+    compute = features.outputs_of
+    monkeypatch.setattr(features, "outputs_of", lambda net, paths: asked.extend(paths) or compute(net, paths))
     features.extract(base, pets)
     assert asked == list(pets["path"][12:])
 

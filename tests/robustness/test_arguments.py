@@ -221,8 +221,8 @@ CASES = {
         (lambda m, b: features.extract("mobilenet", PETS), "base is 'mobilenet'. Give a network of pictures"),
         (lambda m, b: features.extract(on(m), PETS.path), "data is .*Give a table with path"),
     ],
-    "features.pooled_outputs": [
-        (lambda m, b: features.pooled_outputs(None, ["a"]), "base is None. Give a network")
+    "features.kept_outputs": [
+        (lambda m, b: features.kept_outputs(None, ["a"]), "network is None. Give a network")
     ],
     "features.outputs_of": [
         (lambda m, b: features.outputs_of(m, []), "paths is empty. Name at least one picture")

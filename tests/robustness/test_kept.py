@@ -81,14 +81,14 @@ def test_a_store_that_holds_python_objects_is_not_opened(pets, tmp_path):
 
 def test_what_two_notebooks_compute_is_kept_of_both(pets, tmp_path, monkeypatch):
     base = small_base()
-    other_notebook = features.pooled_outputs
+    other_notebook = features.outputs_of
 
     def while_another_writes(network, paths):
-        monkeypatch.setattr(features, "pooled_outputs", other_notebook)
+        monkeypatch.setattr(features, "outputs_of", other_notebook)
         features.extract(base, pets[6:])
         return other_notebook(network, paths)
 
-    monkeypatch.setattr(features, "pooled_outputs", while_another_writes)
+    monkeypatch.setattr(features, "outputs_of", while_another_writes)
     features.extract(base, pets[:6])
     assert len(features._read_rows(stores(tmp_path)[0])) == 12
 
@@ -231,7 +231,7 @@ def test_a_read_only_folder_costs_features_a_sentence_and_a_model_an_error(
     monkeypatch.setenv("COURSE_HOME", str(open_folder / "locked"))
     monkeypatch.setattr(features, "_content_key", lambda path: path)  # pytest's folder is closed to nobody
     monkeypatch.setattr(features.images, "check", lambda paths: None)
-    monkeypatch.setattr(features, "pooled_outputs", lambda base, paths: expected)
+    monkeypatch.setattr(features, "outputs_of", lambda base, paths: expected)
     with without_rights():
         np.testing.assert_array_equal(features.extract(base, pets), expected)
         with pytest.raises(
