@@ -1,11 +1,11 @@
-"""The course's commands: `python -m helpers data | run | lab | student | bundle | notebooks`."""
+"""The course's commands: data, run, lab, student, bundle, notebooks, compare and autopsy."""
 
 import argparse
 import subprocess
 import sys
 from pathlib import Path
 
-from . import bundle, checks, datasets, editions, lessons
+from . import bundle, checks, comparison, datasets, domains, editions, lessons
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,6 +80,22 @@ def _parser() -> argparse.ArgumentParser:
         help="for this version of its Python, such as 3.12; may be repeated",
     )
     bundled.add_argument("--student", action="store_true", help="the edition without solutions")
+    compare = add(
+        "compare",
+        _compare,
+        "run what is missing of lesson 6's comparison",
+        "Each result is appended at once: stop it wherever you like, and start it again.",
+    )
+    compare.add_argument("--strategies", nargs="+", choices=comparison.STRATEGIES, metavar="STRATEGY")
+    compare.add_argument("--domains", nargs="+", choices=domains.NAMES, metavar="DOMAIN")
+    compare.add_argument("--sizes", nargs="+", metavar="SIZE", help="numbers of training pictures, or all")
+    compare.add_argument("--seeds", type=int, help="runs of each cell")
+    autopsy = add(
+        "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
+    )
+    for experiment in (compare, autopsy):
+        experiment.add_argument("--results", type=Path, help="a CSV file of your own")
+        experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
 
 
@@ -111,13 +127,20 @@ def _run(options: argparse.Namespace) -> int:
 
 def _notebooks(options: argparse.Namespace) -> int:
     chosen = lessons.find(options.numbers)
-    if datasets.load_dog_cat().attrs["source"] == "drawn pets":
-        return _complain(
-            "The photos are out of reach, and lessons are saved only with what they say of the photos: "
-            "nothing was run. Set COURSE_DATA to their archive, or connect to the Internet, and try again."
-        )
+    if not _photos_are_there():
+        return 1
     lessons.save_masters(chosen)
     return 0
+
+
+def _photos_are_there() -> bool:
+    if datasets.load_dog_cat().attrs["source"] != "drawn pets":
+        return True
+    _complain(
+        "The photos are out of reach, and what is kept here must speak of them: nothing was run. "
+        "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+    )
+    return False
 
 
 def _lab(options: argparse.Namespace) -> int:
@@ -149,6 +172,32 @@ def _bundle(options: argparse.Namespace) -> int:
     size = bundle.make(folder, data, options.platform, options.python, for_students=options.student)
     print(f"{size / 1e9:.1f} GB are in {folder}. Copy that folder to a USB stick, or serve it in the room:")
     print(f"    {Path(sys.executable).name} -m http.server --directory {folder}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from . import strategies  # takes seconds, since TensorFlow comes with it
+
+    named = {
+        "strategies": options.strategies,
+        "domain_names": options.domains,
+        "sizes": options.sizes,
+        "seeds": options.seeds,
+    }
+    chosen = {name: value for name, value in named.items() if value is not None}
+    cells = strategies.grid_cells(**chosen) if chosen else strategies.all_cells()
+    if any(cell["domain"] == domains.PHOTOS for cell in cells) and not _photos_are_there():
+        return 1
+    strategies.compare(options.results or strategies.RESULTS, cells, options.workers)
+    return 0
+
+
+def _autopsy(options: argparse.Namespace) -> int:
+    from . import autopsy
+
+    if not _photos_are_there():
+        return 1
+    autopsy.run(options.results or autopsy.RESULTS, options.workers)
     return 0
 
 

@@ -1,154 +1,221 @@
-"""Strategy by size of the training set, by domain, by seed: the tutorial's figure 5 as an experiment.
+"""Six strategies, from training from scratch to fine-tuning everything: how each is trained.
 
-Each cell of the grid trains one classifier and scores it on held-out pictures that no choice was
-made on. Fine-tuning never runs the frozen blocks: their output is computed once and kept, and only
-the last blocks are trained on it.
+A cell is one strategy on one domain with so many training pictures and one seed: a classifier, trained,
+and scored on held-out pictures that no choice was made on. What is frozen is run once: a head is
+solved for on bottleneck features, and the last blocks are trained on kept activations.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import product
+from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
-from scipy import stats
-from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import train_test_split
 from threadpoolctl import threadpool_limits
 
-from . import backbones, evaluate, images, runtime, splits, transfer
+from . import backbones, comparison, domains, evaluate, experiments, runtime, transfer
+from .augment import Augmenter
+from .comparison import (
+    ALL_BLOCKS,
+    BATCH_NORM,
+    COLD,
+    FROM_SCRATCH,
+    HEAD_ONLY,
+    LAST_BLOCKS,
+    RESULTS,
+    STRATEGIES,
+    recommend,
+)
+from .domains import Domain
 
 with runtime.quiet_libraries:
     import keras
     import tensorflow as tf
     from keras import layers
 
-HEAD_ONLY, FINE_TUNE, FROM_SCRATCH = STRATEGIES = ("head only", "fine-tune", "from scratch")
+__all__ = ["recommend"]
 
-PHOTOS, DIGITS = "dogs and cats", "digits"  # the domain near to ImageNet, and the one far from it
-
-# The tutorial's figure 5. Where it recommends no transfer learning at all, training from scratch is left.
-ADVICE = {
-    (PHOTOS, "small"): HEAD_ONLY,
-    (PHOTOS, "large"): FINE_TUNE,
-    (DIGITS, "small"): FROM_SCRATCH,
-    (DIGITS, "large"): FROM_SCRATCH,
-}
-
-IMAGE_SIZE = 96
-HELD_OUT = 0.3  # share of a domain's pictures on which every cell is scored
+IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of times on two cores
+FROM_LAYER = "block7a_expand_conv"  # the last blocks begin here, as in lesson 5
+WHOLE = "last blocks, whole network run"  # what they cost without kept activations
 BATCH_SIZE = 32
 
+SIZES = ("20", "80", "320", "all")
+SEEDS = {FROM_SCRATCH: 5, HEAD_ONLY: 5, LAST_BLOCKS: 5, ALL_BLOCKS: 3, COLD: 3, BATCH_NORM: 3}
+LEFT_OUT = {(COLD, domains.DRAWINGS), (BATCH_NORM, domains.DRAWINGS)}  # minutes, for no further question
+
+# Every strategy that takes steps gets the same three learning rates to choose from, by validation, with a
+# number of pictures and a seed that the grid does not use.
+LEARNING_RATES = (1e-4, 3e-4, 1e-3)
+SEARCH_SIZE, SEARCH_SEED = "160", 100
+
+# Two base networks of different quality: 75.1 % and 50.6 % of ImageNet's validation photos right at the first
+# guess, by their authors' tables.
+BASES = (backbones.DEFAULT, "mobilenet 0.25")
+
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a strategy trains: fixed beforehand, the same in both domains and for all sizes.
+class Patience:
+    """When a training ends. It is checked on validation once a round.
 
-    A small training set is passed over more often, until `steps` batches were seen: forty pictures
-    make two batches, and ten epochs of two steps train little.
+    A round is a pass over the training pictures, but not under 5 batches (twenty pictures make one batch,
+    and to look after every step would cost more than the step) nor over 10.
+
+    Attributes:
+        rounds: at most so many.
+        waits: it ends after so many rounds without a lower validation loss, and the best is taken.
     """
 
-    learning_rate: float  # Adam's
-    epochs: int
-    steps: int
+    rounds: int
+    waits: int
 
-    def epochs_for(self, n_train: int) -> int:
-        """Return the passes over `n_train` pictures: `epochs`, or as many as `steps` batches take."""
-        batches = -(-n_train // BATCH_SIZE)
-        return max(self.epochs, -(-self.steps // batches))
+    def steps(self, batches: int) -> int:
+        """Return the batches of a round, where a pass over the training pictures has `batches`."""
+        return min(max(batches, 5), 10)
 
 
-# Learning rates: for each strategy the best of three (1e-4, 3e-4, 1e-3 for fine-tuning; 3e-4, 1e-3, 3e-3
-# from scratch), by the mean validation accuracy over both domains and sizes, one seed each, validated
-# within the pool. Epochs: as many as a lesson's minutes allow. A head alone is solved for.
-RECIPES = {
-    FINE_TUNE: Recipe(learning_rate=1e-3, epochs=4, steps=40),  # after the warm-up
-    FROM_SCRATCH: Recipe(learning_rate=3e-4, epochs=8, steps=100),
+# The committed search of learning rates had one round of patience more, and up to twelve rounds.
+PATIENCE = {
+    FROM_SCRATCH: Patience(rounds=40, waits=8),
+    LAST_BLOCKS: Patience(rounds=15, waits=4),
+    ALL_BLOCKS: Patience(rounds=8, waits=2),
+    COLD: Patience(rounds=8, waits=2),
+    BATCH_NORM: Patience(rounds=8, waits=2),
 }
 
 
-@dataclass(frozen=True)
-class Domain:
-    """Pictures with their labels, divided once: a pool to train from, and a held-out part.
+# --- which cells there are ----------------------------------------------------------------------------
 
-    Attributes:
-        name: such as "dogs and cats".
-        pictures: uint8 `(n, size, size, 3)`, RGB, 0-255.
-        labels: n names.
-        pool, held_out: row numbers; no row is in both.
+
+def grid_cells(
+    strategies: Sequence[str] = STRATEGIES,
+    domain_names: Sequence[str] = domains.NAMES,
+    sizes: Sequence[str] = SIZES,
+    seeds: int | None = None,
+) -> list[experiments.Cell]:
+    """Return the cells of the comparison, the cheap strategies first.
+
+    It goes seed by seed, so that what is there of an unfinished grid can be compared.
+    What a warm-up buys, and what batch normalisation in training costs, is asked of the near and the far
+    domain only, not of the one between.
+
+    Args:
+        strategies, domain_names, sizes: parts of the full grid's.
+        seeds: how many; by default what `SEEDS` says of each strategy.
     """
-
-    name: str
-    pictures: np.ndarray
-    labels: np.ndarray
-    pool: np.ndarray
-    held_out: np.ndarray
-
-    @property
-    def classes(self) -> list[str]:
-        """The classes' names, sorted."""
-        return sorted(set(self.labels.tolist()))
-
-    def only(self, classes: Sequence[str], name: str) -> "Domain":
-        """Return the part of this domain that has these classes."""
-        chosen = np.isin(self.labels, list(classes))
-        number = np.cumsum(chosen) - 1  # each row's number among the chosen ones
-        pool, held_out = (number[rows[chosen[rows]]] for rows in (self.pool, self.held_out))
-        return Domain(name, self.pictures[chosen], self.labels[chosen], pool, held_out)
-
-    def targets(self) -> np.ndarray:
-        """Return the labels as Keras wants them: `(n,)` of 0 and 1, one-hot for more than two classes."""
-        numbers = np.searchsorted(self.classes, self.labels)
-        if len(self.classes) == 2:
-            return numbers.astype(np.float32)
-        return np.eye(len(self.classes), dtype=np.float32)[numbers]
-
-    def training_rows(self, n_train: int, seed: int) -> np.ndarray:
-        """Draw `n_train` rows of the pool, each class by its share; the same seed draws the same rows.
-
-        Raises:
-            ValueError: fewer rows than classes, or so many that the pool has none of a class left.
-        """
-        fewest, most = len(self.classes), len(self.pool) - len(self.classes)
-        if not fewest <= n_train <= most:
-            raise ValueError(
-                f"{n_train} training pictures cannot be drawn from the {len(self.pool)} of '{self.name}'. "
-                f"Choose a number from {fewest} to {most}."
-            )
-        rows, _ = train_test_split(
-            self.pool, train_size=n_train, stratify=self.labels[self.pool], random_state=seed
-        )
-        return rows
-
-
-def photo_domain(data: pd.DataFrame, name: str = PHOTOS, image_size: int = IMAGE_SIZE) -> Domain:
-    """Read a table of pictures (columns `path` and `label`) as a domain; near-duplicates stay together."""
-    parts = splits.split(data.reset_index(drop=True), (1 - HELD_OUT, HELD_OUT), seed=0)
-    pool, held_out = (part.index.to_numpy() for part in parts)
-    pictures = images.read_many(data["path"], image_size)
-    return Domain(name, pictures, data["label"].to_numpy(str), pool, held_out)
-
-
-def digit_domain(image_size: int = IMAGE_SIZE) -> Domain:
-    """Return scikit-learn's 1,797 handwritten digits of 8×8 pixels, enlarged, grey in all three channels.
-
-    E. Alpaydin and C. Kaynak, 1998, "Optical Recognition of Handwritten Digits", UCI Machine
-    Learning Repository, doi:10.24432/C50P49.
-    """
-    digits = load_digits()
-    grey = [
-        cv2.resize(digit * (255 / 16), (image_size, image_size), interpolation=cv2.INTER_CUBIC)
-        for digit in digits.images
+    most = {name: SEEDS[name] if seeds is None else seeds for name in strategies}
+    cells = [
+        _cell("grid", strategy, domain, size, seed)
+        for seed in range(max(most.values()))
+        for size, domain, strategy in product(sizes, domain_names, strategies)
+        if seed < most[strategy] and (strategy, domain) not in LEFT_OUT
     ]
-    pictures = np.stack([np.clip(grey, 0, 255).round().astype(np.uint8)] * 3, axis=-1)
-    labels = digits.target.astype(str)
-    pool, held_out = train_test_split(
-        np.arange(len(labels)), test_size=HELD_OUT, stratify=labels, random_state=0
-    )
-    return Domain(DIGITS, pictures, labels, pool, held_out)
+    return sorted(cells, key=lambda cell: cell["strategy"] in (ALL_BLOCKS, COLD, BATCH_NORM))
+
+
+def search_cells(
+    strategies: Sequence[str] = STRATEGIES, domain_names: Sequence[str] = domains.NAMES
+) -> list[experiments.Cell]:
+    """Return the cells by which learning rates are chosen. A head alone is solved for and has none."""
+    with_steps = [name for name in strategies if name != HEAD_ONLY]
+    return [
+        _cell("search", strategy, domain, SEARCH_SIZE, SEARCH_SEED, rate)
+        for domain, strategy, rate in product(domain_names, with_steps, LEARNING_RATES)
+        if (strategy, domain) not in LEFT_OUT
+    ]
+
+
+def base_cells() -> list[experiments.Cell]:
+    """Return the cells that compare base networks of different quality: heads, near and far.
+
+    Those of a MobileNet are there if its weights are: a download by Keras, which need not succeed.
+    """
+    bases = [name for name in BASES if _can_be_loaded(name)]
+    return [
+        _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=224)
+        for base, domain, size, seed in product(
+            bases, (domains.PHOTOS, domains.DIGITS), SIZES, range(SEEDS[HEAD_ONLY])
+        )
+    ]
+
+
+def _can_be_loaded(base_name: str) -> bool:
+    try:
+        _base(base_name, 224)
+    except FileNotFoundError as error:
+        print(error)
+        return False
+    return True
+
+
+def all_cells() -> list[experiments.Cell]:
+    """Return what `python -m helpers compare` runs."""
+    return grid_cells() + base_cells()
+
+
+def _cell(
+    part: str,
+    strategy: str,
+    domain: str,
+    size: str,
+    seed: int,
+    rate: float | str = "chosen",
+    base: str = backbones.DEFAULT,
+    image_size: int = IMAGE_SIZE,
+) -> experiments.Cell:
+    return {
+        "part": part,
+        "strategy": strategy,
+        "domain": domain,
+        "size": size,
+        "seed": seed,
+        "rate": rate,
+        "base": base,
+        "image_size": image_size,
+    }
+
+
+def compare(path: Path | str, cells: Sequence[experiments.Cell], workers: int | None = None) -> None:
+    """Choose learning rates where that is still to be done, then run what is missing of `cells`.
+
+    Args:
+        path: a results file. Learning rates are those that the course's own file has chosen.
+        cells: of `grid_cells` or `base_cells`.
+        workers: processes; by default one a core.
+    """
+    wanted = [(cell["strategy"], cell["domain"]) for cell in cells]
+    search = [cell for cell in search_cells() if (cell["strategy"], cell["domain"]) in wanted]
+    experiments.run(search, RESULTS, measure, workers, "learning rates")
+    experiments.run(cells, path, measure, workers, "cells")
+
+
+def measure(cell: experiments.Cell) -> experiments.Record:
+    """Train and score one cell, given by names, as `experiments.run` wants it."""
+    domain, kept = prepared(cell["domain"], cell["image_size"], cell["base"])
+    rate = cell["rate"]
+    if rate == "chosen" and cell["strategy"] != HEAD_ONLY:
+        rate = comparison.best_rate(experiments.read(RESULTS), cell["strategy"], cell["domain"])
+    record = run_cell(cell["strategy"], domain, kept, cell["size"], cell["seed"], rate)
+    return asdict(record) | {"data": domain.source}
+
+
+# --- what is computed once ------------------------------------------------------------------------------
+
+
+class Stopwatch:
+    """Seconds by the clock, and seconds of processor time, which other programs hardly disturb."""
+
+    def __enter__(self) -> "Stopwatch":
+        self.start = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.seconds = time.perf_counter() - self.start[0]
+        self.cpu_seconds = time.process_time() - self.start[1]
 
 
 @dataclass(frozen=True)
@@ -156,53 +223,334 @@ class Bottleneck:
     """A domain as a base network sees it, computed once.
 
     Attributes:
-        last_blocks: the layers from the cut on, `(n, h, w, c)` activations to a feature map. Cells
-            train copies of it.
-        activations: float32 `(n, h, w, c)`, each picture's at the cut.
         features: float32 `(n, d)`, the feature map averaged over all places.
-        seconds_a_picture: what the frozen part took, and the last blocks.
+        activations: float32 `(n, h, w, c)`, each picture's before `FROM_LAYER`; None for other bases than
+            the default.
+        seconds_a_picture, cpu_seconds_a_picture: what both took.
     """
 
-    last_blocks: keras.Model
-    activations: np.ndarray
     features: np.ndarray
-    seconds_a_picture: tuple[float, float]
+    activations: np.ndarray | None
+    seconds_a_picture: float
+    cpu_seconds_a_picture: float
 
 
-def bottleneck(domain: Domain, base: keras.Model, from_layer: str = "block7a_expand_conv") -> Bottleneck:
-    """Run a base network over a domain's pictures, and keep what fine-tuning from a layer on needs.
+@lru_cache(maxsize=4)
+def prepared(domain_name: str, image_size: int, base_name: str) -> tuple[Domain, Bottleneck]:
+    """Load a domain and run a base network over it, once in a process.
 
     Args:
-        domain: pictures of the size that `base` takes.
-        base: of `backbones.load`.
-        from_layer: the first layer to be trained. All that is computed passes through its input:
-            a block's first layer, where no shortcut leads past it.
+        domain_name, image_size: as for `domains.load`.
+        base_name: a name of `backbones`, with a MobileNet's alpha after a blank.
     """
-    frozen, last_blocks = transfer.split_base(base, from_layer)
-    activations, first_part = _outputs(frozen, domain.pictures, f"{domain.name}: frozen blocks")
-    maps, second_part = _outputs(last_blocks, activations, f"{domain.name}: last blocks")
+    domain = domains.load(domain_name, image_size)
+    return domain, bottleneck(domain, _base(base_name, image_size))
+
+
+def _base(base_name: str, image_size: int) -> keras.Model:
+    name, _, alpha = base_name.partition(" ")
+    return backbones.load(name, image_size, alpha=float(alpha or 1))
+
+
+def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
+    """Run a base network over a domain's pictures, and keep what heads and last blocks train on."""
+    activations = None
+    with Stopwatch() as watch:
+        if base.name == backbones.DEFAULT:
+            lower, upper = transfer.split_base(base, FROM_LAYER)
+            activations = _outputs(lower, domain.pictures)
+            maps = _outputs(upper, activations)
+        else:
+            maps = _outputs(base, domain.pictures)
     n = len(domain.pictures)
-    return Bottleneck(last_blocks, activations, maps.mean(axis=(1, 2)), (first_part / n, second_part / n))
+    return Bottleneck(maps.mean(axis=(1, 2)), activations, watch.seconds / n, watch.cpu_seconds / n)
 
 
-def _outputs(model: keras.Model, inputs: np.ndarray, description: str) -> tuple[np.ndarray, float]:
-    """Return the model's outputs in inference mode and the seconds they took, tracing left out."""
+def _outputs(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Return the model's outputs in inference mode."""
 
     @tf.function(reduce_retracing=True)
     def forward(batch: tf.Tensor) -> tf.Tensor:
         return model(tf.cast(batch, tf.float32), training=False)
 
-    forward(inputs[:BATCH_SIZE])
-    start = time.perf_counter()
-    starts = runtime.progress(range(0, len(inputs), BATCH_SIZE), description)
-    outputs = [forward(inputs[i : i + BATCH_SIZE]).numpy() for i in starts]
-    return np.concatenate(outputs), time.perf_counter() - start
+    starts = runtime.progress(range(0, len(inputs), BATCH_SIZE), model.name)
+    return np.concatenate([forward(inputs[i : i + BATCH_SIZE]).numpy() for i in starts])
+
+
+# --- training a cell ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Result:
+    """One trained and scored classifier.
+
+    Attributes:
+        n_train: number of training pictures.
+        learning_rate: Adam's; NaN for a head, which is solved for.
+        accuracy: share of the held-out pictures that got their own class, 0-1.
+        log_loss: of the held-out pictures, in nats.
+        validation_accuracy, validation_loss: of the validation pictures, at the epoch that was taken.
+        trainable: how many weights were trained.
+        seconds, cpu_seconds: training, by the clock and of the processor, with the validation that it took
+            to stop it and the training pictures' pass through what is frozen; what TensorFlow takes to
+            prepare a model (about ten seconds, once a program) is left out, and scoring.
+        images_seen: training pictures times passes.
+        epochs: passes over the training pictures until training stopped.
+        best_epoch: after how many passes the weights were taken.
+    """
+
+    n_train: int
+    learning_rate: float
+    accuracy: float
+    log_loss: float
+    validation_accuracy: float
+    validation_loss: float
+    trainable: int
+    seconds: float
+    cpu_seconds: float
+    images_seen: int
+    epochs: float
+    best_epoch: float
+
+
+def run_cell(
+    strategy: str, domain: Domain, kept: Bottleneck, size: int | str, seed: int, learning_rate: float = 1e-3
+) -> Result:
+    """Train one classifier by one strategy and score it on the domain's held-out part.
+
+    Args:
+        strategy: one of `STRATEGIES`.
+        domain: where the pictures come from.
+        kept: of `bottleneck`, for the same domain.
+        size: number of training pictures, or "all".
+        seed: of the choice of pictures, the first weights, the order of batches, and dropout.
+        learning_rate: Adam's. A head on its own takes none.
+
+    Raises:
+        ValueError: an unknown strategy, or a number of pictures that the domain does not have.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(f"There is no strategy '{strategy}'. Choose one of {', '.join(STRATEGIES)}.")
+    rows = domain.training_rows(size, seed)
+    frozen_seconds = len(rows) * kept.seconds_a_picture
+    frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
+    if strategy == HEAD_ONLY:
+        with Stopwatch() as watch:
+            head = solved_head(kept.features[rows], domain.labels[rows])
+        held_out, validation = (
+            _score(head.predict_proba(kept.features[part]), domain, part)
+            for part in (domain.held_out, domain.validation)
+        )
+        passes = int(head.n_iter_[0])
+        learning_rate, trainable, best = float("nan"), head.coef_.size + head.intercept_.size, passes
+    else:
+        trainer = _trainer(strategy, domain.pictures.shape[1], len(domain.classes))
+        inputs = kept.activations if strategy == LAST_BLOCKS else domain.pictures
+        with Stopwatch() as watch:
+            trainer.reset(seed)
+            if strategy in (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM):
+                trainer.warm_up(kept.features[rows], domain.labels[rows])
+            passes, best = trainer.fit(inputs, domain, rows, PATIENCE[strategy], learning_rate, seed)
+        held_out, validation = (
+            _score(trainer.predict(inputs[part]), domain, part)
+            for part in (domain.held_out, domain.validation)
+        )
+        trainable = int(transfer.count_weights(trainer.model)["trainable"])
+        if strategy in (FROM_SCRATCH, COLD):
+            frozen_seconds = frozen_cpu_seconds = 0.0
+    return Result(
+        n_train=len(rows),
+        learning_rate=learning_rate,
+        accuracy=held_out.accuracy,
+        log_loss=held_out.log_loss,
+        validation_accuracy=validation.accuracy,
+        validation_loss=validation.log_loss,
+        trainable=trainable,
+        seconds=watch.seconds + frozen_seconds,
+        cpu_seconds=watch.cpu_seconds + frozen_cpu_seconds,
+        images_seen=round(len(rows) * passes),
+        epochs=passes,
+        best_epoch=best,
+    )
+
+
+def _score(outputs: np.ndarray, domain: Domain, rows: np.ndarray) -> evaluate.Report:
+    probabilities = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
+    return evaluate.score(probabilities, domain.labels[rows], domain.classes)
+
+
+def solved_head(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+    """Return the head that a warm-up would arrive at: one dense layer, its loss convex, solved for.
+
+    Logistic regression finds the minimum to which Adam comes near in many epochs, in a fraction of the
+    time. Its settings are scikit-learn's defaults.
+
+    Args:
+        features: float32 `(n, d)`.
+        labels: n names.
+    """
+    # One thread: matrices as small as these take 30 times as long where two threads wait for each other
+    # and for TensorFlow's.
+    with threadpool_limits(1):
+        return LogisticRegression(max_iter=1000).fit(features, labels)
+
+
+@lru_cache(maxsize=8)
+def _trainer(strategy: str, image_size: int, n_classes: int) -> "Trainer":
+    """Build each model once in a process; with and without warm-up, fine-tuning all is the same model."""
+    if strategy == COLD:
+        return _trainer(ALL_BLOCKS, image_size, n_classes)
+    if strategy == FROM_SCRATCH:
+        return Trainer(small_cnn(image_size, n_classes, seed=0))
+    base = backbones.load(image_size=image_size)
+    if strategy == LAST_BLOCKS:
+        base = transfer.split_base(base, FROM_LAYER)[1]
+    from_layer = FROM_LAYER if strategy == WHOLE else None
+    transfer.unfreeze(base, from_layer, batch_norm_training=strategy == BATCH_NORM)
+    return Trainer(transfer.build_classifier(base, [str(number) for number in range(n_classes)]))
+
+
+class Trainer:
+    """A model that is prepared by TensorFlow once, and set back before each training.
+
+    Preparing it takes longer than most trainings here.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.model, self.first_weights = model, model.get_weights()
+        transfer.compile_classifier(model, learning_rate=1e-3)
+        self._predict = tf.function(
+            lambda inputs: model(tf.cast(inputs, tf.float32), training=False), reduce_retracing=True
+        )
+        shape, outputs = model.input_shape[1:], model.output_shape[-1]
+        nothing = np.zeros((2, *shape)), np.zeros((2, outputs) if outputs > 1 else 2, np.float32)
+        self._fit(nothing, nothing, steps=1, patience=Patience(1, 1), seed=0)
+
+    def reset(self, seed: int) -> None:
+        """Go back to the start: the optimizer, and what was learnt; what starts at random is drawn anew."""
+        for variable in self.model.optimizer.variables:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+        self.model.get_layer("dropout").seed_generator.state.assign([seed, 0])
+        if self.model.name == "small_cnn":
+            new = small_cnn(self.model.input_shape[1], max(2, self.model.output_shape[1]), seed)
+            self.model.set_weights(new.get_weights())
+        else:
+            self.model.set_weights(self.first_weights)
+            kernel = self.model.get_layer("classifier").kernel
+            kernel.assign(keras.initializers.GlorotUniform(seed)(kernel.shape))
+
+    def warm_up(self, features: np.ndarray, labels: np.ndarray) -> None:
+        """Put the solved head in place of the random one."""
+        head = solved_head(features, labels)
+        self.model.get_layer("classifier").set_weights([head.coef_.T, head.intercept_])
+
+    def fit(
+        self,
+        inputs: np.ndarray,
+        domain: Domain,
+        rows: np.ndarray,
+        patience: Patience,
+        learning_rate: float,
+        seed: int,
+    ) -> tuple[float, float]:
+        """Train until validation says stop; return the passes it took, and after how many was best."""
+        self.model.optimizer.learning_rate.assign(learning_rate)
+        targets, batches = domain.targets(), -(-len(rows) // BATCH_SIZE)
+        steps = patience.steps(batches)
+        train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
+        rounds, best = self._fit(train, validation, steps, patience, seed)
+        return rounds * steps / batches, best * steps / batches
+
+    def _fit(self, train, validation, steps: int, patience: Patience, seed: int) -> tuple[int, int]:
+        stop = keras.callbacks.EarlyStopping("val_loss", patience=patience.waits, restore_best_weights=True)
+        history = self.model.fit(
+            _batches(*train).shuffle(len(train[1]), seed=seed).batch(BATCH_SIZE).repeat(),
+            validation_data=_batches(*validation).batch(BATCH_SIZE),
+            steps_per_epoch=steps,
+            epochs=patience.rounds,
+            callbacks=[stop],
+            shuffle=False,
+            verbose=0,
+        )
+        return len(history.epoch), stop.best_epoch + 1
+
+    def one_epoch(self, inputs: np.ndarray, targets: np.ndarray, seed: int) -> None:
+        """Pass over the training pictures once."""
+        data = _batches(inputs, targets).shuffle(len(targets), seed=seed).batch(BATCH_SIZE)
+        self.model.fit(data, shuffle=False, verbose=0)
+
+    def predict(self, inputs: np.ndarray) -> np.ndarray:
+        """Return the model's outputs `(n, outputs)`."""
+        starts = range(0, len(inputs), 128)
+        return np.concatenate([self._predict(inputs[i : i + 128]).numpy() for i in starts])
+
+
+def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets))
+
+
+def whole_or_kept(
+    domain: Domain,
+    kept: Bottleneck,
+    base: keras.Model,
+    augmenter: Augmenter,
+    size: int | str = 320,
+    seeds: int = 3,
+    epochs: int = 4,
+    views: int = 4,
+) -> pd.DataFrame:
+    """Fine-tune the last blocks in two ways: through the whole network, or on kept activations.
+
+    Through the whole network, each epoch sees new augmented pictures. The other way, the frozen layers see
+    `views` augmented views of each picture once, and the epochs take them in turn.
+
+    Args:
+        domain: of the pictures' size that `base` takes.
+        kept: of `bottleneck`.
+        base: the default base network; left as it is.
+        augmenter: what a view is made by.
+        size: number of training pictures, or "all".
+        seeds, epochs: how many.
+        views: kept of each picture.
+
+    Returns:
+        Columns `way`, `seed`, `accuracy` (held-out, 0-1), `seconds_an_epoch` (augmenting included where it is
+        part of the epoch), `seconds_once` (making and keeping the views).
+    """
+    image_size, n_classes, targets = domain.pictures.shape[1], len(domain.classes), domain.targets()
+    lower = transfer.split_base(base, FROM_LAYER)[0]
+    ways = {"whole network": _trainer(WHOLE, image_size, n_classes)}
+    ways["kept activations"] = _trainer(LAST_BLOCKS, image_size, n_classes)
+    rows = []
+    for seed, (way, trainer) in product(range(seeds), ways.items()):
+        training = domain.training_rows(size, seed)
+        rng = np.random.default_rng(seed)
+
+        def view(training=training, rng=rng) -> np.ndarray:
+            return np.stack([augmenter(domain.pictures[row], rng) for row in training])
+
+        is_kept = way == "kept activations"
+        trainer.reset(seed)
+        trainer.warm_up(kept.features[training], domain.labels[training])
+        trainer.model.optimizer.learning_rate.assign(1e-4)
+        with Stopwatch() as once:
+            inputs = [_outputs(lower, view()) for _ in range(views)] if is_kept else []
+        with Stopwatch() as training_itself:
+            for epoch in range(epochs):
+                trainer.one_epoch(
+                    inputs[epoch % views] if is_kept else view(), targets[training], seed + epoch
+                )
+        source = kept.activations if is_kept else domain.pictures
+        outputs = trainer.predict(source[domain.held_out])
+        accuracy = _score(outputs, domain, domain.held_out).accuracy
+        rows.append((way, seed, accuracy, training_itself.seconds / epochs, once.seconds))
+    return pd.DataFrame(rows, columns=["way", "seed", "accuracy", "seconds_an_epoch", "seconds_once"])
 
 
 def small_cnn(image_size: int, n_classes: int, seed: int) -> keras.Model:
     """Build the network that learns from scratch: three convolutions and a dense layer.
 
-    It is small on purpose: with 640 pictures and nothing learnt before, a network of millions of
+    It is small on purpose: with some hundred pictures and nothing learnt before, a network of millions of
     weights has less of a chance.
 
     Returns:
@@ -227,247 +575,8 @@ def small_cnn(image_size: int, n_classes: int, seed: int) -> keras.Model:
             layers.Rescaling(1 / 127.5, -1.0),
             *blocks,
             layers.Flatten(name="features"),
-            layers.Dropout(0.2, seed=seed),
-            layers.Dense(units, activation=activation),
+            layers.Dropout(0.2, seed=seed, name="dropout"),
+            layers.Dense(units, activation=activation, name="classifier"),
         ],
         name="small_cnn",
     )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One trained and scored classifier.
-
-    Attributes:
-        accuracy: share of the held-out pictures that got their own class, 0-1.
-        log_loss: of the held-out pictures, in nats.
-        trainable: how many weights were trained.
-        seconds: training, with the frozen part's pass over the training pictures; prediction left out.
-        images_seen: training pictures times epochs.
-    """
-
-    strategy: str
-    domain: str
-    n_train: int
-    seed: int
-    accuracy: float
-    log_loss: float
-    trainable: int
-    seconds: float
-    images_seen: int
-
-
-def run_cell(strategy: str, domain: Domain, kept: Bottleneck, n_train: int, seed: int) -> Cell:
-    """Train one classifier by one strategy and score it on the domain's held-out part.
-
-    Args:
-        strategy: one of `STRATEGIES`.
-        domain: where the pictures come from.
-        kept: of `bottleneck`, for the same domain. It is read, never changed.
-        n_train: number of training pictures.
-        seed: of the choice of pictures, the first weights, the order of batches, and dropout.
-
-    Raises:
-        ValueError: an unknown strategy, or a number of pictures that the domain does not have.
-    """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"There is no strategy '{strategy}'. Choose one of {', '.join(STRATEGIES)}.")
-    rows = domain.training_rows(n_train, seed)
-    train = {HEAD_ONLY: _head_only, FINE_TUNE: _fine_tune, FROM_SCRATCH: _from_scratch}[strategy]
-    start = time.perf_counter()
-    model, inputs, epochs = train(domain, kept, rows, seed)
-    seconds = time.perf_counter() - start
-    if strategy != FROM_SCRATCH:
-        seconds += n_train * sum(kept.seconds_a_picture)
-    report = _score(model, inputs, domain)
-    return Cell(
-        strategy,
-        domain.name,
-        n_train,
-        seed,
-        report.accuracy,
-        report.log_loss,
-        int(transfer.count_weights(model)["trainable"]),
-        seconds,
-        n_train * epochs,
-    )
-
-
-def _score(model: keras.Model, inputs: np.ndarray, domain: Domain) -> evaluate.Report:
-    outputs = _predict(model, inputs[domain.held_out])
-    probabilities = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
-    return evaluate.score(probabilities, domain.labels[domain.held_out], domain.classes)
-
-
-def _predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    # Called once a model, so that tracing, as `Model.predict` does it, would take longer than it saves.
-    starts = range(0, len(inputs), 256)
-    return np.concatenate([model(inputs[i : i + 256], training=False).numpy() for i in starts])
-
-
-def _head_only(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
-    """Each strategy returns its model, all inputs for that model, and the epochs it trained for."""
-    classifier, epochs = _warmed_up(domain, kept, rows, seed, kept.last_blocks)
-    return transfer.head_of(classifier), kept.features, epochs
-
-
-def _fine_tune(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
-    last_blocks = keras.models.clone_model(kept.last_blocks)
-    last_blocks.set_weights(kept.last_blocks.get_weights())
-    classifier, warm_up_epochs = _warmed_up(domain, kept, rows, seed, last_blocks)
-    transfer.unfreeze(last_blocks)
-    epochs = _fit(classifier, kept.activations[rows], domain.targets()[rows], RECIPES[FINE_TUNE], seed)
-    return classifier, kept.activations, warm_up_epochs + epochs
-
-
-def _warmed_up(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int, last_blocks: keras.Model):
-    """Return a classifier of activations at the cut whose head is trained, and the epochs it took.
-
-    The head is one dense layer, its loss convex: logistic regression finds the same minimum as Adam
-    would after many epochs, in a fraction of the time. Its settings are scikit-learn's defaults.
-    """
-    classifier = transfer.build_classifier(last_blocks, domain.classes, seed=seed)
-    solved = _logistic_regression(kept.features[rows], domain.labels[rows])
-    classifier.get_layer("classifier").set_weights([solved.coef_.T, solved.intercept_])
-    return classifier, int(solved.n_iter_[0])
-
-
-def _logistic_regression(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
-    # One thread: matrices as small as these take 30 times as long where two threads wait for each other
-    # and for TensorFlow's.
-    with threadpool_limits(1):
-        return LogisticRegression(max_iter=1000).fit(features, labels)
-
-
-def _from_scratch(domain: Domain, kept: Bottleneck, rows: np.ndarray, seed: int):
-    model = small_cnn(domain.pictures.shape[1], len(domain.classes), seed)
-    epochs = _fit(model, domain.pictures[rows], domain.targets()[rows], RECIPES[FROM_SCRATCH], seed)
-    return model, domain.pictures, epochs
-
-
-def _fit(model: keras.Model, inputs: np.ndarray, targets: np.ndarray, recipe: Recipe, seed: int) -> int:
-    epochs = recipe.epochs_for(len(inputs))
-    pictures = tf.data.Dataset.from_tensor_slices((inputs, targets)).shuffle(len(inputs), seed=seed)
-    transfer.compile_classifier(model, recipe.learning_rate)
-    # All epochs in one: what Keras does between epochs would take longer than an epoch of two batches.
-    model.fit(pictures.batch(BATCH_SIZE).repeat(epochs).prefetch(2), shuffle=False, verbose=0)
-    return epochs
-
-
-def run_grid(
-    domains: Sequence[tuple[Domain, Bottleneck]],
-    sizes: Sequence[int],
-    seeds: Mapping[str, int],
-) -> pd.DataFrame:
-    """Run every strategy in `seeds` on every domain and size, with the seeds 0, 1, …; one row a `Cell`."""
-    cells = [
-        (strategy, domain, kept, n_train, seed)
-        for (domain, kept), n_train, strategy in product(domains, sizes, seeds)
-        for seed in range(seeds[strategy])
-    ]
-    return pd.DataFrame([asdict(run_cell(*cell)) for cell in runtime.progress(cells, "training")])
-
-
-def summarise(grid: pd.DataFrame) -> pd.DataFrame:
-    """Average the seeds: one row a (domain, n_train, strategy), in the grid's order.
-
-    Returns:
-        Columns `accuracy`, `spread` (standard deviation of the accuracy over seeds), `log_loss`,
-        `seconds`, `trainable`, `images_seen`, `seeds`.
-    """
-    cells = grid.groupby(["domain", "n_train", "strategy"], sort=False)
-    return cells.agg(
-        accuracy=("accuracy", "mean"),
-        spread=("accuracy", "std"),
-        log_loss=("log_loss", "mean"),
-        seconds=("seconds", "mean"),
-        trainable=("trainable", "first"),
-        images_seen=("images_seen", "first"),
-        seeds=("seed", "size"),
-    ).reset_index()
-
-
-def difference(grid: pd.DataFrame, domain: str, n_train: int, one: str, other: str) -> tuple[float, float]:
-    """Return how much more accurate one strategy is than another, and how sure that is.
-
-    Seeds are compared one by one, since both strategies had the same training pictures.
-
-    Returns:
-        The mean of the differences; the half-width of its 95 % interval (Student, 1908). A
-        mean smaller than that may be chance.
-    """
-    cells = grid[(grid["domain"] == domain) & (grid["n_train"] == n_train)]
-    accuracy = cells.pivot(index="seed", columns="strategy", values="accuracy")
-    differences = (accuracy[one] - accuracy[other]).dropna()
-    half_width = stats.t.ppf(0.975, len(differences) - 1) * differences.sem()
-    return float(differences.mean()), float(half_width)
-
-
-def verdicts(grid: pd.DataFrame) -> pd.DataFrame:
-    """Hold the tutorial's figure 5 against a grid: one row a box.
-
-    The smallest training set is "small", the largest "large". The advised strategy is compared
-    with its best rival: the box `agrees` or `disagrees` where the lead is outside its margin of
-    chance (see `difference`), and is `undecided` within it.
-
-    Returns:
-        Columns `domain`, `size`, `n_train`, `advised`, `rival`, `lead` (of the advised strategy, negative
-        where it is behind), `margin`, `verdict`.
-    """
-    rows = []
-    sizes = {"small": grid["n_train"].min(), "large": grid["n_train"].max()}
-    for (domain, size), advised in ADVICE.items():
-        cells = grid[(grid["domain"] == domain) & (grid["n_train"] == sizes[size])]
-        rival = cells.groupby("strategy")["accuracy"].mean().drop(advised).idxmax()
-        lead, margin = difference(grid, domain, sizes[size], advised, rival)
-        verdict = "agrees" if lead > margin else "disagrees" if lead < -margin else "undecided"
-        rows.append((domain, size, sizes[size], advised, rival, lead, margin, verdict))
-    columns = ["domain", "size", "n_train", "advised", "rival", "lead", "margin", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def random_features(domain: Domain, seed: int = 0) -> np.ndarray:
-    """Return the features of the default base network with random weights: of a model that learnt nothing."""
-    keras.utils.set_random_seed(seed)
-    base = backbones.load(image_size=domain.pictures.shape[1], weights=None)
-    return bottleneck(domain, base).features
-
-
-def small_cnn_features(teacher: Domain, n_train: int, pupil: Domain, seed: int) -> tuple[np.ndarray, float]:
-    """Train the small network on one domain, and return its features of another's pictures.
-
-    Args:
-        teacher: what model A learns from.
-        n_train: how many of its pictures; 0 leaves the first, random weights.
-        pupil: whose pictures are looked at.
-        seed: of the first weights and of the choice of pictures.
-
-    Returns:
-        float32 features `(n, d)` of all of the pupil's pictures; model A's own accuracy on the
-        teacher's held-out part, 0-1.
-    """
-    model = small_cnn(teacher.pictures.shape[1], len(teacher.classes), seed)
-    if n_train:
-        rows = teacher.training_rows(n_train, seed)
-        _fit(model, teacher.pictures[rows], teacher.targets()[rows], RECIPES[FROM_SCRATCH], seed)
-    below_head = keras.Model(model.inputs[0], model.get_layer("features").output)
-    return _predict(below_head, pupil.pictures), _score(model, teacher.pictures, teacher).accuracy
-
-
-def head_scores(domain: Domain, features: np.ndarray, n_train: int, seeds: int) -> np.ndarray:
-    """Score heads trained on any features: logistic regression after centring and scaling.
-
-    Networks of different kinds give features of very different size. Brought to one scale, as a
-    whole and not column by column, each kind has the same chance.
-
-    Returns:
-        float array `(seeds,)`: held-out accuracy for each of the seeds 0, 1, …
-    """
-    scores = []
-    for seed in range(seeds):
-        rows = domain.training_rows(n_train, seed)
-        centre = features[rows].mean(axis=0)
-        scaled = (features - centre) / (features[rows] - centre).std()
-        head = _logistic_regression(scaled[rows], domain.labels[rows])
-        scores.append(head.score(scaled[domain.held_out], domain.labels[domain.held_out]))
-    return np.array(scores)

@@ -252,13 +252,9 @@ SMALLER = {
         "learning_rate=rate)": 'learning_rate=rate, from_layer="block7a_expand_conv")',
     },
     "06_strategy_comparison.ipynb": {
-        "640": "120",
-        "400": "200",
-        "strategies.digit_domain()": 'strategies.digit_domain().only("0156", strategies.DIGITS)',
-        "seeds=5": "seeds=2",
-        "HEAD_ONLY: 5": "HEAD_ONLY: 2",
-        "FINE_TUNE: 3": "FINE_TUNE: 1",
-        "FROM_SCRATCH: 3": "FROM_SCRATCH: 1",
+        "size=640, seeds=3, epochs=3, views=3": "size=80, seeds=1, epochs=1, views=1",
+        '["80", "320"], seeds=3': '["80"], seeds=1',
+        '["80"], seeds=3': '["80"], seeds=1',
     },
 }
 

@@ -1,57 +1,105 @@
 """Figures of lesson 6: each is one described figure whose title follows from its data."""
 
-from dataclasses import fields
+from itertools import product
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import strategies
+from helpers import autopsy, comparison, domains
+from helpers.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
 from helpers.plots import strategies as figures
+
+ACCURACY = {FROM_SCRATCH: 0.6, HEAD_ONLY: 0.9, ALL_BLOCKS: 0.94}
 
 
 @pytest.fixture
 def grid() -> pd.DataFrame:
-    accuracies = {"head only": 0.9, "fine-tune": 0.94, "from scratch": 0.6}
-    return pd.DataFrame(
-        [
-            (name, domain, n, seed, accuracy + 0.01 * seed, 0.3, 1000, 2.0 + place, n * 20)
-            for domain in (strategies.PHOTOS, strategies.DIGITS)
-            for n in (40, 640)
-            for place, (name, accuracy) in enumerate(accuracies.items())
-            for seed in range(2)
-        ],
-        columns=[field.name for field in fields(strategies.Cell)],
+    rows = [
+        (domain, n, name, seed, ACCURACY[name] + 0.01 * seed, 0.3, 2.0 + place, 9.0, 1000, n * 20, 5)
+        for domain, n, (place, name), seed in product(domains.NAMES, (20, 800), enumerate(ACCURACY), range(3))
+    ]
+    columns = (
+        "domain n_train strategy seed accuracy log_loss cpu_seconds seconds trainable images_seen best_epoch"
     )
-
-
-def test_four_boxes(grid):
-    figure = figures.four_boxes(strategies.summarise(grid), strategies.verdicts(grid))
-    assert len(figure.axes) == 4
-    assert "1 × agrees" in figure.get_suptitle()
-    assert "disagreed: fine-tune leads by 0.34" in figure.axes[3].get_title(loc="left")
-    assert "tutorial says from scratch, disagreed: fine-tune" in figure.alt_text
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 def test_accuracy_by_size(grid):
-    figure = figures.accuracy_by_size(grid)
-    assert [axis.get_title() for axis in figure.axes] == [
-        "dogs and cats:\nfine-tune leads",
-        "digits:\nfine-tune leads",
-    ]
-    assert figure.alt_text
+    figure = figures.accuracy_by_size(comparison.summarise(grid))
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles == [f"{domain}\n20: all blocks\n800: all blocks" for domain in domains.NAMES]
+    assert "digits: with 20 pictures all blocks" in figure.alt_text
 
 
-def test_accuracy_by_seconds(grid):
-    figure = figures.accuracy_by_seconds(strategies.summarise(grid))
+def test_accuracy_by_cost(grid):
+    summary = comparison.summarise(grid)
+    front = summary.groupby("domain", group_keys=False)[summary.columns].apply(comparison.on_pareto_front)
+    figure = figures.accuracy_by_cost(summary, front)
     assert figure.axes[0].get_xscale() == "log"
-    assert figure.axes[0].get_title() == "dogs and cats: fine-tune is best, head only cheapest"
+    title = "dogs and cats; on the front:\nfrom scratch; head only; all blocks"
+    assert figure.axes[0].get_title(loc="left") == title
     assert figure.alt_text
 
 
-def test_models_a():
-    scores = pd.DataFrame(
-        {"model_a": ["nothing learnt"] * 2 + ["photos"] * 2, "accuracy": [0.5, 0.6, 0.9, 0.8]}
+def test_four_boxes(grid):
+    figure = figures.four_boxes(comparison.summarise(grid), comparison.verdicts(grid))
+    assert len(figure.axes) == 4
+    assert "1 × agrees" in figure.get_suptitle() and "3 × disagrees" in figure.get_suptitle()
+    assert "disagreed: 'all blocks' leads by 0.340" in figure.axes[3].get_title(loc="left")
+    assert "tutorial says from scratch, disagreed" in figure.alt_text
+
+
+def test_worth_in_pictures(grid):
+    tables = {name: comparison.worth_in_pictures(grid, name) for name in (HEAD_ONLY, ALL_BLOCKS)}
+    figure = figures.worth_in_pictures(tables)
+    assert "20 with head only equal more than 800 from scratch" in figure.alt_text
+    assert len(figure.axes) == 3
+
+
+def test_paired_differences(grid):
+    grid.loc[(grid["strategy"] == ALL_BLOCKS) & (grid["domain"] == domains.DIGITS), "accuracy"] = [
+        *(0.8, 0.9, 1.0),
+        *(0.99, 1.0, 1.01),
+    ]
+    figure = figures.paired_differences(
+        comparison.differences(grid, ALL_BLOCKS, HEAD_ONLY), ALL_BLOCKS, HEAD_ONLY
     )
-    figure = figures.models_a(scores, chance=0.2)
-    assert figure.axes[0].get_title() == "1 of 2 models A are within the spread of the best"
-    assert "2 different models" in figure.alt_text
+    titles = [axis.get_title(loc="left") for axis in figure.axes]
+    assert titles[0] == "dogs and cats; outside chance:\n20 (+0.040), 800 (+0.040)"
+    assert titles[2] == "digits; outside chance:\n800 (+0.090)"
+    assert "Outside chance: dogs and cats: 20" in figure.alt_text
+
+
+def test_bases(grid):
+    grid = grid[grid["strategy"] != FROM_SCRATCH].rename(columns={"strategy": "base"})
+    summary = comparison.summarise(grid.assign(strategy="head only"), by=("domain", "n_train", "base"))
+    figure = figures.bases(summary)
+    assert "all blocks ahead by +0.040 with 20, +0.040 with all" in figure.axes[0].get_title(loc="left")
+    assert figure.alt_text
+
+
+def test_waterfall():
+    table = pd.DataFrame(
+        {
+            "accuracy": [0.6, 0.62, 0.9],
+            "spread": [0.02, 0.02, 0.01],
+            "change": [np.nan, 0.02, 0.28],
+            "margin": [np.nan, 0.05, 0.05],
+            "cpu_seconds": [20.0, np.nan, 30.0],
+        },
+        index=["as written", "validation photos not augmented", "pixels scaled"],
+    )
+    figure = figures.waterfall(table)
+    assert figure.axes[0].get_title() == "From 0.60 to 0.90, one mistake at a time"
+    assert "not augmented 0.62 (within chance), pixels scaled 0.90." in figure.alt_text
+    ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert ticks[:2] == ["as written   20 s", "validation photos not augmented"]
+
+
+def test_committed_results_can_be_drawn():
+    grid = comparison.results()
+    summary = comparison.summarise(grid)
+    assert figures.four_boxes(summary, comparison.verdicts(grid)).alt_text
+    assert figures.accuracy_by_size(summary).alt_text
+    assert figures.waterfall(autopsy.waterfall(pd.read_csv(autopsy.RESULTS))).alt_text

@@ -1,6 +1,11 @@
-"""The experiment engine: complete records, fair draws, and cells that equal the same thing done by hand."""
+"""The comparison's cells: complete records, models set back, and results equal to the same done by hand."""
 
-from dataclasses import fields
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -8,10 +13,21 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from helpers import backbones, datasets, images, strategies
-from helpers.strategies import FINE_TUNE, FROM_SCRATCH, HEAD_ONLY, Recipe
+from helpers import (
+    backbones,
+    comparison,
+    datasets,
+    domains,
+    evaluate,
+    experiments,
+    features,
+    strategies,
+    transfer,
+)
+from helpers.comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
+from helpers.runtime import COURSE_FOLDER
 
-SIZE = 64
+SIZE = 48
 
 
 @pytest.fixture(scope="module")
@@ -20,175 +36,152 @@ def base():
 
 
 @pytest.fixture(scope="module")
-def pets(tmp_path_factory):
-    data = datasets.draw_pets(60, seed=1, folder=tmp_path_factory.mktemp("pets"))
-    return data, strategies.photo_domain(data, image_size=SIZE)
+def data(tmp_path_factory):
+    return datasets.draw_pets(100, seed=1, folder=tmp_path_factory.mktemp("pets"))
 
 
 @pytest.fixture(scope="module")
-def digits():
-    return strategies.digit_domain(image_size=SIZE).only("01234", "five digits")
+def pets(data):
+    return domains.of_table(data, SIZE)
 
 
 @pytest.fixture(scope="module")
-def kept(base, pets, digits):
-    return {domain.name: strategies.bottleneck(domain, base) for domain in (pets[1], digits)}
+def kept(base, pets):
+    return strategies.bottleneck(pets, base)
 
 
 @pytest.fixture(autouse=True)
-def short_recipes(monkeypatch):
-    short = Recipe(learning_rate=1e-3, epochs=1, steps=2)
-    monkeypatch.setattr(strategies, "RECIPES", {FINE_TUNE: short, FROM_SCRATCH: short})
-
-
-def made_grid(**accuracies) -> pd.DataFrame:
-    """Return a grid whose boxes all have these accuracies: a list, one number a seed, a strategy."""
-    names = {"head": HEAD_ONLY, "fine": FINE_TUNE, "scratch": FROM_SCRATCH}
-    return pd.DataFrame(
-        [
-            dict.fromkeys(("log_loss", "trainable", "seconds", "images_seen"), 1)
-            | {"domain": domain, "n_train": n, "strategy": names[name], "seed": seed, "accuracy": accuracy}
-            for domain in (strategies.PHOTOS, strategies.DIGITS)
-            for n in (40, 640)
-            for name, values in accuracies.items()
-            for seed, accuracy in enumerate(values)
-        ]
-    )
-
-
-def test_a_domain_is_divided_once(pets, digits):
-    for domain in (pets[1], digits):
-        assert not set(domain.pool) & set(domain.held_out)
-        assert len(domain.pool) + len(domain.held_out) == len(domain.pictures) == len(domain.labels)
-        assert set(domain.labels[domain.held_out]) == set(domain.classes)
-
-
-def test_training_rows_follow_from_the_seed(pets):
-    domain = pets[1]
-    rows = domain.training_rows(20, seed=3)
-    np.testing.assert_array_equal(rows, domain.training_rows(20, seed=3))
-    assert set(rows) != set(domain.training_rows(20, seed=4))
-    assert len(set(rows)) == 20 and set(rows) <= set(domain.pool)
-    assert sorted(domain.labels[rows]) == ["cat"] * 10 + ["dog"] * 10
-
-
-@pytest.mark.parametrize("n_train", [1, 41, 1000])
-def test_sizes_that_a_domain_has_not(pets, n_train):
-    with pytest.raises(ValueError, match="Choose a number from 2 to 40"):
-        pets[1].training_rows(n_train, seed=0)
-
-
-def test_digits_are_grey_pictures_in_range(digits):
-    assert digits.pictures.dtype == np.uint8 and digits.pictures.shape[1:] == (SIZE, SIZE, 3)
-    assert digits.pictures.max() == 255 and digits.pictures.min() == 0
-    assert (digits.pictures[..., 0] == digits.pictures[..., 2]).all()
-    assert digits.classes == list("01234")
-
-
-def test_a_part_of_a_domain_keeps_its_division():
-    whole = strategies.digit_domain(image_size=32)
-    part = whole.only("56789", "five to nine")
-    for rows, wanted in ((part.pool, whole.pool), (part.held_out, whole.held_out)):
-        kept = wanted[np.isin(whole.labels[wanted], list("56789"))]
-        np.testing.assert_array_equal(part.pictures[rows], whole.pictures[kept])
-        np.testing.assert_array_equal(part.labels[rows], whole.labels[kept])
-
-
-def test_targets_are_those_that_keras_wants(pets, digits):
-    np.testing.assert_array_equal(pets[1].targets(), pets[1].labels == "dog")
-    assert digits.targets().shape == (len(digits.labels), 5)
-    np.testing.assert_array_equal(digits.targets().argmax(axis=1).astype(str), digits.labels)
-
-
-def test_a_small_set_is_passed_over_more_often():
-    recipe = Recipe(learning_rate=1, epochs=10, steps=100)
-    assert [recipe.epochs_for(n) for n in (32, 40, 320, 640)] == [100, 50, 10, 10]
+def short_trainings(monkeypatch):
+    monkeypatch.setattr(strategies, "PATIENCE", dict.fromkeys(strategies.PATIENCE, strategies.Patience(2, 2)))
 
 
 def test_the_bottleneck_is_the_base_run_in_two_parts(base, pets, kept):
-    whole = np.asarray(base(pets[1].pictures[:8].astype("float32"), training=False)).mean(axis=(1, 2))
-    np.testing.assert_allclose(kept[strategies.PHOTOS].features[:8], whole, atol=1e-3)
+    whole = np.asarray(base(pets.pictures[:8].astype("float32"), training=False)).mean(axis=(1, 2))
+    np.testing.assert_allclose(kept.features[:8], whole, atol=1e-3)
+    assert kept.cpu_seconds_a_picture > 0
 
 
-def test_a_grid_has_one_complete_record_a_cell(pets, digits, kept):
-    domains = [(domain, kept[domain.name]) for domain in (pets[1], digits)]
-    grid = strategies.run_grid(domains, (16, 30), dict.fromkeys(strategies.STRATEGIES, 1) | {HEAD_ONLY: 2})
-    assert list(grid) == [field.name for field in fields(strategies.Cell)]
-    assert len(grid) == 2 * 2 * 4 and not grid.duplicated(["strategy", "domain", "n_train", "seed"]).any()
-    assert not grid.isna().any(axis=None)
-    assert (
-        grid["accuracy"].between(0, 1).all() and (grid["log_loss"] > 0).all() and (grid["seconds"] > 0).all()
-    )
-    trainable = grid[grid["domain"] == strategies.PHOTOS].groupby("strategy")["trainable"].first()
-    assert trainable[HEAD_ONLY] == 1281 < trainable[FROM_SCRATCH] < trainable[FINE_TUNE]
-    # two passes over 16 pictures make the two batches that the recipe asks for
-    seen = grid[grid["n_train"] == 16].groupby("strategy")["images_seen"].max()
-    assert seen[FROM_SCRATCH] == 32 and seen[FINE_TUNE] > 32
+def test_head_only_equals_what_lesson_4_does_by_hand(base, data, pets, kept):
+    cell = strategies.run_cell(HEAD_ONLY, pets, kept, 40, seed=2)
+    found = features.extract(base, data, keep=False)
+    rows, held_out = pets.training_rows(40, seed=2), pets.held_out
+    head = LogisticRegression(max_iter=1000).fit(found[rows], data["label"].iloc[rows])
+    truth = data["label"].iloc[held_out]
+    assert cell.accuracy == head.score(found[held_out], truth)
+    assert cell.log_loss == pytest.approx(log_loss(truth, head.predict_proba(found[held_out])), rel=0.01)
+
+    # And so does the whole network with that head on it, looking at the pictures.
+    classifier = transfer.build_classifier(base)
+    classifier.get_layer("classifier").set_weights([head.coef_.T, head.intercept_])
+    assert evaluate.report(classifier, data.iloc[held_out]).accuracy == cell.accuracy
 
 
-@pytest.mark.parametrize("strategy", strategies.STRATEGIES)
-def test_cells_leave_the_base_alone_and_repeat(base, pets, kept, strategy):
+def test_a_head_of_ten_classes():
+    digits = domains.load(domains.DIGITS, SIZE)
+    found = np.random.default_rng(0).normal(size=(len(digits.labels), 5)).astype("float32")
+    found[:, 0] = digits.labels.astype(int)
+    kept = strategies.Bottleneck(found, None, 0.0, 0.0)
+    cell = strategies.run_cell(HEAD_ONLY, digits, kept, 200, seed=1)
+    assert cell.trainable == 60 and 0.2 < cell.accuracy < 1
+
+
+@pytest.mark.parametrize("strategy", [FROM_SCRATCH, LAST_BLOCKS, COLD, ALL_BLOCKS])
+def test_a_cell_is_a_complete_record_and_repeats_after_another(base, pets, kept, strategy):
     before = base.get_weights()
-    first, second = (
-        strategies.run_cell(strategy, pets[1], kept[strategies.PHOTOS], 16, seed=0) for _ in range(2)
-    )
+    first, other, second = (strategies.run_cell(strategy, pets, kept, 20, seed) for seed in (0, 1, 0))
     for weights, same in zip(before, base.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
-    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01)
+    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01) != other.log_loss
+    assert first.n_train == 20 and first.learning_rate == 1e-3
+    assert first.epochs == 10 and first.images_seen == 200  # two rounds of five batches of twenty
+    assert first.best_epoch in (5, 10) and first.cpu_seconds > 0
+    assert not any(value is None for value in asdict(first).values())
 
 
-def test_head_only_equals_the_same_by_hand(base, pets, kept):
-    data, domain = pets
-    cell = strategies.run_cell(HEAD_ONLY, domain, kept[strategies.PHOTOS], 20, seed=2)
-    found = np.asarray(base(images.read_many(data["path"], SIZE).astype("float32"), training=False))
-    found = found.mean(axis=(1, 2))
-    rows = domain.training_rows(20, seed=2)
-    head = LogisticRegression(max_iter=1000).fit(found[rows], data["label"].iloc[rows])
-    truth = data["label"].iloc[domain.held_out]
-    assert cell.accuracy == pytest.approx(head.score(found[domain.held_out], truth))
-    by_hand = log_loss(truth, head.predict_proba(found[domain.held_out]))
-    assert cell.log_loss == pytest.approx(by_hand, rel=0.01)
+def test_what_each_strategy_trains(pets, kept, base):
+    weights = {
+        name: strategies.run_cell(name, pets, kept, 20, seed=0).trainable
+        for name in (FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS)
+    }
+    assert weights[HEAD_ONLY] == 1281
+    assert weights[HEAD_ONLY] < weights[FROM_SCRATCH] < weights[LAST_BLOCKS] < weights[ALL_BLOCKS]
+    assert weights[ALL_BLOCKS] < base.count_params() + 1281  # batch normalisation stays as it is
 
 
-def test_head_only_with_more_than_two_classes(digits, kept):
-    cell = strategies.run_cell(HEAD_ONLY, digits, kept[digits.name], 60, seed=1)
-    rows, found = digits.training_rows(60, seed=1), kept[digits.name].features
-    head = LogisticRegression(max_iter=1000).fit(found[rows], digits.labels[rows])
-    assert cell.accuracy == pytest.approx(head.score(found[digits.held_out], digits.labels[digits.held_out]))
+def test_only_one_strategy_leaves_batch_normalisation_in_training(monkeypatch):
+    built = []
+    monkeypatch.setattr(strategies, "Trainer", built.append)
+    for name in (BATCH_NORM, ALL_BLOCKS):
+        strategies._trainer.__wrapped__(name, SIZE, 2)
+    counts = [transfer.count_weights(model)["frozen"] for model in built]
+    assert counts[0] < counts[1]  # the running statistics alone
 
 
 def test_an_unknown_strategy(pets, kept):
-    with pytest.raises(ValueError, match="Choose one of head only, fine-tune, from scratch"):
-        strategies.run_cell("hope", pets[1], kept[strategies.PHOTOS], 16, seed=0)
+    with pytest.raises(ValueError, match="Choose one of from scratch, head only, last blocks"):
+        strategies.run_cell("hope", pets, kept, 16, seed=0)
 
 
-def test_summary_and_difference():
-    grid = made_grid(head=[0.9, 0.8], fine=[0.95, 0.85], scratch=[0.5, 0.7])
-    summary = strategies.summarise(grid)
-    assert len(summary) == 12 and (summary["seeds"] == 2).all()
-    assert summary["accuracy"].iloc[:3].tolist() == pytest.approx([0.85, 0.9, 0.6])
-    mean, margin = strategies.difference(grid, strategies.PHOTOS, 40, FINE_TUNE, HEAD_ONLY)
-    assert mean == pytest.approx(0.05) and margin == pytest.approx(0, abs=1e-9)  # seed by seed
+def test_cells_of_the_grid():
+    cells = strategies.grid_cells()
+    assert len({tuple(cell.values()) for cell in cells}) == len(cells)
+    seeds = {}
+    for cell in cells:
+        seeds.setdefault(cell["strategy"], set()).add(cell["seed"])
+        assert cell["part"] == "grid" and cell["image_size"] == strategies.IMAGE_SIZE
+    assert {name: len(found) for name, found in seeds.items()} == strategies.SEEDS
+    cheap = [cell["seed"] for cell in cells if cell["strategy"] == FROM_SCRATCH]
+    assert cheap == sorted(cheap)  # seed by seed
+    small = strategies.grid_cells([HEAD_ONLY], [domains.DIGITS], ["20"], seeds=2)
+    assert [(cell["size"], cell["seed"]) for cell in small] == [("20", 0), ("20", 1)]
 
 
-def test_verdicts():
-    grid = made_grid(head=[0.9, 0.91, 0.9], fine=[0.95, 0.89, 0.91], scratch=[0.5, 0.6, 0.5])
-    found = strategies.verdicts(grid).set_index(["domain", "size"])
-    verdict = found["verdict"]
-    assert verdict[strategies.PHOTOS, "small"] == verdict[strategies.PHOTOS, "large"] == "undecided"
-    assert verdict[strategies.DIGITS, "small"] == verdict[strategies.DIGITS, "large"] == "disagrees"
-    assert found.loc[(strategies.DIGITS, "small"), "rival"] == FINE_TUNE
-    clear = strategies.verdicts(
-        made_grid(head=[0.9, 0.91, 0.9], fine=[0.8, 0.8, 0.8], scratch=[0.5, 0.6, 0.5])
-    )
-    assert clear["verdict"].tolist() == ["agrees", "disagrees", "disagrees", "disagrees"]
+def test_every_strategy_with_steps_has_the_same_rates_to_choose_from():
+    rates = {}
+    for cell in strategies.search_cells():
+        rates.setdefault((cell["strategy"], cell["domain"]), []).append(cell["rate"])
+        assert (cell["size"], cell["seed"]) == ("160", 100)  # neither is in the grid
+    assert set(map(tuple, rates.values())) == {strategies.LEARNING_RATES}
+    wanted = {(cell["strategy"], cell["domain"]) for cell in strategies.grid_cells()}
+    assert set(rates) == {pair for pair in wanted if pair[0] != HEAD_ONLY}
 
 
-def test_features_of_models_a(digits):
-    teacher, pupil = digits.only("01", "0 and 1"), digits.only("234", "2 to 4")
-    found, own = strategies.small_cnn_features(teacher, 20, pupil, seed=0)
-    assert found.shape == (len(pupil.labels), 4 * 4 * 128) and 0 <= own <= 1
-    untrained, _ = strategies.small_cnn_features(teacher, 0, pupil, seed=0)
-    assert not np.allclose(found, untrained)
-    scores = strategies.head_scores(pupil, untrained, 30, seeds=2)
-    assert scores.shape == (2,) and (scores > 0.4).all()
+def test_committed_results_are_cells_of_the_plan():
+    table = experiments.read(comparison.RESULTS)
+    planned = {
+        tuple(map(str, cell.values())) for cell in [*strategies.grid_cells(), *strategies.search_cells()]
+    }
+    names = list(strategies.grid_cells()[0])
+    found = [tuple(row) for row in table[names].astype(str).to_numpy()]
+    assert len(found) == len(set(found)) and {row for row in found if row[0] != "bases"} <= planned
+    assert experiments.missing(strategies.search_cells(), comparison.RESULTS) == []
+    cheap = strategies.grid_cells([FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS], seeds=3)
+    assert experiments.missing(cheap, comparison.RESULTS) == []
+    chosen = table[(table["part"] == "grid") & (table["strategy"] != HEAD_ONLY)]
+    for (strategy, domain), cells in chosen.groupby(["strategy", "domain"]):
+        assert set(cells["learning_rate"]) == {comparison.best_rate(table, strategy, domain)}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+def test_a_small_grid_that_is_killed_goes_on_where_it_was(tmp_path):
+    path = tmp_path / "small.csv"
+    part = ["--domains", "digits", "--strategies", FROM_SCRATCH, HEAD_ONLY, "--sizes", "20", "--seeds", "2"]
+    command = [sys.executable, "-m", "helpers", "compare", "--results", path, "--workers", "1", *part]
+    environment = {**os.environ, "COURSE_QUIET": "1"}
+
+    first = subprocess.Popen(command, cwd=COURSE_FOLDER, env=environment)
+    while len(experiments.read(path)) < 1:
+        assert first.poll() is None
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    kept = experiments.read(path)
+    assert 1 <= len(kept) < 4
+
+    subprocess.run(command, cwd=COURSE_FOLDER, env=environment, check=True)
+    table = experiments.read(path)
+    pd.testing.assert_frame_equal(table.iloc[: len(kept)], kept)
+    assert len(table) == 4 and not table.duplicated(["strategy", "seed"]).any()
+    assert set(table["learning_rate"].dropna()) == {
+        comparison.best_rate(experiments.read(comparison.RESULTS), FROM_SCRATCH, domains.DIGITS)
+    }

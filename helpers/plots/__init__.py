@@ -26,7 +26,15 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
-from .strategies import accuracy_by_seconds, accuracy_by_size, four_boxes, models_a
+from .strategies import (
+    accuracy_by_cost,
+    accuracy_by_size,
+    bases,
+    four_boxes,
+    paired_differences,
+    waterfall,
+    worth_in_pictures,
+)
 from .training import (
     confusion,
     curves_with_spread,
@@ -37,8 +45,9 @@ from .training import (
 )
 
 __all__ = [
-    "accuracy_by_seconds",
+    "accuracy_by_cost",
     "accuracy_by_size",
+    "bases",
     "best_of_many",
     "brightness",
     "class_counts",
@@ -56,8 +65,8 @@ __all__ = [
     "leak",
     "learning_curves",
     "mistakes",
-    "models_a",
     "pair_distances",
+    "paired_differences",
     "part_counts",
     "photo_sheet",
     "picture_rows",
@@ -71,5 +80,7 @@ __all__ = [
     "threshold_costs",
     "training_against_validation",
     "variants",
+    "waterfall",
     "weights_of_parts",
+    "worth_in_pictures",
 ]

@@ -1,0 +1,161 @@
+"""Domains: pictures with their labels, divided once, for comparing strategies on.
+
+Three of them need no download beyond the photos: photos of dogs and cats, which are near to what the
+base network learnt from; handwritten digits, which are far from it; drawn dogs and cats in between.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import pandas as pd
+import sklearn
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+from . import datasets, drawings, images, splits
+
+PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # from near to far
+
+PARTS = (0.6, 0.1, 0.3)  # pool, validation, held out
+N_DRAWINGS = 1400  # as many as there are photos, to within one
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Pictures with their labels, divided once.
+
+    Attributes:
+        name: such as "dogs and cats".
+        pictures: uint8 `(n, size, size, 3)`, RGB, 0-255.
+        labels: n names.
+        pool: row numbers to draw training pictures from.
+        validation: rows by which learning rates are chosen and training is stopped.
+        held_out: rows on which classifiers are scored, and nothing is chosen.
+        source: where the pictures come from.
+    """
+
+    name: str
+    pictures: np.ndarray
+    labels: np.ndarray
+    pool: np.ndarray
+    validation: np.ndarray
+    held_out: np.ndarray
+    source: str
+
+    @property
+    def classes(self) -> list[str]:
+        """The classes' names, sorted."""
+        return sorted(set(self.labels.tolist()))
+
+    def targets(self) -> np.ndarray:
+        """Return the labels as Keras wants them: `(n,)` of 0 and 1, one-hot for more than two classes."""
+        numbers = np.searchsorted(self.classes, self.labels)
+        if len(self.classes) == 2:
+            return numbers.astype(np.float32)
+        return np.eye(len(self.classes), dtype=np.float32)[numbers]
+
+    def training_rows(self, size: int | str, seed: int) -> np.ndarray:
+        """Draw rows of the pool, each class by its share; the same seed draws the same rows.
+
+        Args:
+            size: how many, or "all".
+            seed: of the draw.
+
+        Raises:
+            ValueError: fewer rows than classes, or so many that the pool has none of a class left.
+        """
+        if size == "all":
+            return self.pool
+        fewest, most = len(self.classes), len(self.pool) - len(self.classes)
+        if not fewest <= int(size) <= most:
+            raise ValueError(
+                f"{size} training pictures cannot be drawn from the {len(self.pool)} of '{self.name}'. "
+                f"Choose a number from {fewest} to {most}, or 'all'."
+            )
+        rows, _ = train_test_split(
+            self.pool, train_size=int(size), stratify=self.labels[self.pool], random_state=seed
+        )
+        return rows
+
+
+@lru_cache(maxsize=4)
+def load(name: str, image_size: int) -> Domain:
+    """Load one of the course's domains.
+
+    Args:
+        name: one of `NAMES`.
+        image_size: height and width of the pictures, in pixels.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    if name == PHOTOS:
+        return of_table(datasets.load_dog_cat(), image_size, name)
+    if name == DRAWINGS:
+        return _drawn_pets(image_size)
+    if name == DIGITS:
+        return _digits(image_size)
+    raise ValueError(f"There is no domain '{name}'. Choose one of {', '.join(NAMES)}.")
+
+
+def of_table(data: pd.DataFrame, image_size: int, name: str = "my pictures") -> Domain:
+    """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together."""
+    parts = splits.split(data.reset_index(drop=True), PARTS, seed=0)
+    pictures = images.read_many(data["path"], image_size)
+    rows = (part.index.to_numpy() for part in parts)
+    return Domain(name, pictures, data["label"].to_numpy(str), *rows, source_of(data))
+
+
+def source_of(data: pd.DataFrame) -> str:
+    """Return where a table of pictures comes from, in words that hold on every machine."""
+    source = data.attrs.get("source", "")
+    if source in ("", "drawn pets"):
+        return source
+    return f"ardamavi/Dog-Cat-Classifier@{datasets.COMMIT[:7]}"  # verified, whichever way they came
+
+
+def _drawn_pets(image_size: int) -> Domain:
+    """Draw as many dogs and cats as there are photos: each its own seed, so that no two are alike."""
+    labels = np.array(drawings.LABELS)[np.arange(N_DRAWINGS) % 2]
+    pictures = np.stack(
+        [
+            images.fit(drawings.draw_pet(label, seed, size=2 * image_size), image_size)
+            for seed, label in enumerate(labels)
+        ]
+    )
+    return _divided(DRAWINGS, pictures, labels, f"drawn by the course, seeds 0 to {N_DRAWINGS - 1}")
+
+
+def _digits(image_size: int) -> Domain:
+    """Return scikit-learn's 1,797 handwritten digits of 8×8 pixels, enlarged, grey in all three channels.
+
+    E. Alpaydin and C. Kaynak, 1998, "Optical Recognition of Handwritten Digits", UCI Machine
+    Learning Repository, doi:10.24432/C50P49.
+    """
+    digits = load_digits()
+    grey = [
+        cv2.resize(digit * (255 / 16), (image_size, image_size), interpolation=cv2.INTER_CUBIC)
+        for digit in digits.images
+    ]
+    pictures = np.stack([np.clip(grey, 0, 255).round().astype(np.uint8)] * 3, axis=-1)
+    return _divided(DIGITS, pictures, digits.target.astype(str), f"scikit-learn {sklearn.__version__}")
+
+
+def _divided(name: str, pictures: np.ndarray, labels: np.ndarray, source: str) -> Domain:
+    rest, held_out = train_test_split(
+        np.arange(len(labels)), test_size=PARTS[2], stratify=labels, random_state=0
+    )
+    share = PARTS[1] / (PARTS[0] + PARTS[1])
+    pool, validation = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=0)
+    return Domain(name, pictures, labels, pool, validation, held_out, source)
+
+
+def chosen(domain: Domain, classes: Sequence[str], name: str) -> Domain:
+    """Return the part of a domain that has these classes."""
+    kept = np.isin(domain.labels, list(classes))
+    number = np.cumsum(kept) - 1  # each row's number among the kept ones
+    parts = (number[rows[kept[rows]]] for rows in (domain.pool, domain.validation, domain.held_out))
+    return Domain(name, domain.pictures[kept], domain.labels[kept], *parts, domain.source)

@@ -1,0 +1,70 @@
+"""Domains: divided once, drawn from by seed."""
+
+import numpy as np
+import pytest
+
+from helpers import datasets, domains
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory):
+    data = datasets.draw_pets(60, seed=1, folder=tmp_path_factory.mktemp("pets"))
+    return domains.of_table(data, SIZE)
+
+
+def test_the_three_are_divided_once(pets):
+    for domain in (pets, domains.load(domains.DIGITS, SIZE), domains.load(domains.DRAWINGS, SIZE)):
+        parts = (domain.pool, domain.validation, domain.held_out)
+        assert len(set(np.concatenate(parts))) == sum(map(len, parts)) == len(domain.pictures)
+        assert len(domain.labels) == len(domain.pictures) and domain.source
+        for part, share in zip(parts, domains.PARTS):
+            assert len(part) / len(domain.labels) == pytest.approx(share, abs=0.02)
+            assert set(domain.labels[part]) == set(domain.classes)
+
+
+def test_training_rows_follow_from_the_seed(pets):
+    rows = pets.training_rows(20, seed=3)
+    np.testing.assert_array_equal(rows, pets.training_rows("20", seed=3))
+    assert set(rows) != set(pets.training_rows(20, seed=4))
+    assert len(set(rows)) == 20 and set(rows) <= set(pets.pool)
+    assert sorted(pets.labels[rows]) == ["cat"] * 10 + ["dog"] * 10
+    np.testing.assert_array_equal(pets.training_rows("all", seed=3), pets.pool)
+
+
+@pytest.mark.parametrize("size", [1, "35", 1000])
+def test_sizes_that_a_domain_has_not(pets, size):
+    with pytest.raises(ValueError, match="Choose a number from 2 to 34, or 'all'"):
+        pets.training_rows(size, seed=0)
+
+
+def test_digits_are_grey_pictures_in_range():
+    digits = domains.load(domains.DIGITS, SIZE)
+    assert digits.pictures.dtype == np.uint8 and digits.pictures.shape[1:] == (SIZE, SIZE, 3)
+    assert digits.pictures.max() == 255 and digits.pictures.min() == 0
+    assert (digits.pictures[..., 0] == digits.pictures[..., 2]).all()
+    assert digits.classes == list("0123456789")
+
+
+def test_drawn_pets_are_all_different():
+    pictures = domains.load(domains.DRAWINGS, SIZE).pictures
+    assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == domains.N_DRAWINGS
+
+
+def test_targets_are_those_that_keras_wants(pets):
+    np.testing.assert_array_equal(pets.targets(), pets.labels == "dog")
+    digits = domains.load(domains.DIGITS, SIZE)
+    assert digits.targets().shape == (len(digits.labels), 10)
+    np.testing.assert_array_equal(digits.targets().argmax(axis=1).astype(str), digits.labels)
+
+
+def test_an_unknown_domain():
+    with pytest.raises(ValueError, match="Choose one of dogs and cats, drawn pets, digits"):
+        domains.load("speech", SIZE)
+
+
+def test_a_source_names_no_machine(pets):
+    assert pets.source == "drawn pets"
+    source = domains.source_of(datasets.load_dog_cat())
+    assert source in ("drawn pets", "ardamavi/Dog-Cat-Classifier@9e4f1e1")
