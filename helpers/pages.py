@@ -14,6 +14,7 @@ TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
 # answer would lie outside its fold. So folds travel as paragraphs of text.
 _FOLD, _FOLD_AS_TEXT = re.compile(r"<details><summary>(.+?)</summary>"), re.compile(r"<p>⟦(.+?)⟧</p>")
 _FOLD_ENDS, _END_AS_TEXT = "</details>", "⟦⟧"
+_LINK_OUTSIDE = re.compile(r'<a href="\.\./[^"]*">(.*?)</a>')  # to the README, which is no page
 _LINK_TO_A_PAGE = re.compile(r'href="(\d\d_\w+(?=\.ipynb)|[a-z_]+(?=\.md))\.\w+')
 
 
@@ -22,7 +23,8 @@ def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") ->
 
     Pictures are embedded (those that the text names are read from the folder `figures`), with the
     alternative text that their outputs carry. Links to other lessons, and to the glossary, lead to their
-    pages. What is folded in the notebook (`<details><summary>…</summary>`) is folded on the page.
+    pages; where there is no page, the words stay without a link. What is folded in the notebook
+    (`<details><summary>…</summary>`) is folded on the page.
     """
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
@@ -34,7 +36,7 @@ def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") ->
     page = _FOLD_AS_TEXT.sub(
         r"<details><summary>\1</summary>", page.replace(f"<p>{_END_AS_TEXT}</p>", _FOLD_ENDS)
     )
-    return _LINK_TO_A_PAGE.sub(r'href="\1.html', page)
+    return _LINK_TO_A_PAGE.sub(r'href="\1.html', _LINK_OUTSIDE.sub(r"\1", page))
 
 
 def write(notebook: NotebookNode, path: Path, figures: Path) -> None:

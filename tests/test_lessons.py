@@ -249,3 +249,10 @@ def test_what_is_folded_in_a_lesson_is_folded_on_its_page(tmp_path):
         ("Answer", "<p>Because <em>so</em>.</p>")
     ]
     assert "Who?" in page and "⟦" not in page
+
+
+def test_words_that_link_to_no_page_stay_without_a_link(tmp_path):
+    text = "The [README](../README.md) and [lesson 2](02_two.ipynb)."
+    pages.write(new_notebook(cells=[new_markdown_cell(text)]), tmp_path / "a.html", tmp_path)
+    page = (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert 'The README and <a href="02_two.html">lesson 2</a>.' in page

@@ -121,8 +121,7 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
             axis.text(
                 0.02,
                 place,
-                f"{name}  {row['accuracy']:.3f}"
-                + (f" ± {row['spread']:.3f}" if np.isfinite(row["spread"]) else " (one seed)"),
+                f"{name}  {_mean_and_spread(row)}",
                 va="center",
                 fontsize=9,
                 weight="bold" if name in (box.advised, box.rival) else "normal",
@@ -352,6 +351,12 @@ def _amount(row: pd.Series) -> str:
     if row["pictures"] <= row["n_train"] * 1.001:
         return f"{row['n_train']} or fewer"
     return f"about {row['pictures']:.0f}"
+
+
+def _mean_and_spread(row: pd.Series) -> str:
+    if np.isnan(row["accuracy"]):
+        return "not run"
+    return f"{row['accuracy']:.3f} " + ("(one seed)" if np.isnan(row["spread"]) else f"± {row['spread']:.3f}")
 
 
 def _listed(names: list[str]) -> str:
