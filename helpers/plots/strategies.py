@@ -286,13 +286,14 @@ def waterfall(table: pd.DataFrame, seconds: str = "cpu_seconds") -> DescribedFig
         axis.errorbar(row["accuracy"], place, xerr=row["spread"], color=BLACK, marker="|", capsize=3)
         said = f"{row['accuracy']:.3f} ± {row['spread']:.3f}"
         if not is_first:
-            said += f"   ({row['change']:+.3f} ± {row['margin']:.3f})"
+            said += f"   ({row['change']:+.3f} ± {row['margin']:.3f})".replace("-", "−")
         right = max(row["accuracy"] + row["spread"], start)
         axis.text(right + 0.008, place, said, va="center", fontsize=9)
     costs = [f"   {cost:.0f} s" if np.isfinite(cost) else "" for cost in table[seconds]]
     axis.set_yticks(range(len(table)), [f"{step}{cost}" for step, cost in zip(table.index, costs)])
     axis.set(
         ylim=(len(table) - 0.4, -0.6),
+        ylabel="step, and a processor's seconds for one training",
         xlim=(0.45, 1.16),
         xlabel="validation accuracy: mean ± standard deviation over seeds (change ± 95 % interval)",
         title="From {:.2f} to {:.2f}, one mistake at a time".format(*table["accuracy"].iloc[[0, -1]]),
