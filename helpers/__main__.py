@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (checks.CourseError, lessons.NoSuchLesson, lessons.LessonFailed, bundle.BundleError) as error:
+    except (checks.CourseError, lessons.LessonFailed, bundle.BundleError) as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         return _complain("Stopped.")

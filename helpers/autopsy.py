@@ -14,13 +14,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from . import augment, backbones, datasets, experiments, features, images, runtime, transfer
+from . import augment, backbones, checks, datasets, experiments, features, images, runtime, transfer
 from .comparison import half_width
 from .domains import source_of
 from .strategies import Stopwatch, solved_head
-
-with runtime.quiet_libraries:
-    import keras
 
 RESULTS = experiments.RESULTS / "autopsy.csv"
 IMAGE_SIZE, FULL_SIZE = 80, 224  # the tutorial's 224 would take hours; only the last step has it
@@ -71,6 +68,7 @@ CHANGES = {
 
 def recipe_at(step: str) -> Recipe:
     """Return the recipe in which everything up to `step`, a key of `CHANGES`, is mended."""
+    checks.choice("step", step, CHANGES)
     recipe = Recipe()
     for name in list(CHANGES)[: list(CHANGES).index(step) + 1]:
         recipe = replace(recipe, **CHANGES[name])
@@ -126,6 +124,7 @@ def measure(cell: experiments.Cell) -> experiments.Record:
 
 def our_recipe(image_size: int, data: pd.DataFrame, train: np.ndarray, validation: np.ndarray) -> Result:
     """Solve a head on bottleneck features: lesson 4's warm-up, to its end."""
+    checks.table(data, "path", "label")
     with Stopwatch() as watch:
         found = features.extract(backbones.load(image_size=image_size), data, keep=False)
         head = solved_head(found[train], data["label"].iloc[train])
@@ -138,10 +137,11 @@ def tutorials_recipe(
     recipe: Recipe, data: pd.DataFrame, train: np.ndarray, validation: np.ndarray, seed: int
 ) -> Result:
     """Train one epoch of warm-up and five of fine-tuning, with the mistakes that `recipe` still has."""
+    checks.table(data, "path", "label")
     pictures = _pictures(tuple(data["path"]))
     targets = (data["label"] == "dog").to_numpy(np.float32)
     rng = np.random.default_rng(seed)
-    keras.utils.set_random_seed(seed)
+    runtime.seed_everything(seed)
 
     def augmented(rows: np.ndarray) -> np.ndarray:
         return np.stack([AUGMENTER(pictures[row], rng, IMAGE_SIZE) for row in rows]).astype(np.float32)
@@ -208,7 +208,17 @@ def waterfall(results: pd.DataFrame) -> pd.DataFrame:
         Index: the step. Columns `accuracy` and `spread` (mean and standard deviation over seeds), `change`
         and `margin` (mean over seeds of the difference to the step before, and half of its 95 % interval),
         `cpu_seconds`, `base_changed`.
+
+    Raises:
+        ValueError: a column or a step is missing.
     """
+    checks.table(
+        results, "step", "seed", "accuracy", name="results", maker="python -m helpers autopsy makes it"
+    )
+    if absent := [step for step in CHANGES if step not in set(results["step"])]:
+        raise checks.CourseError(
+            f"results has no '{absent[0]}'. Let python -m helpers autopsy run to its end first."
+        )
     by_seed = results.pivot(index="seed", columns="step", values="accuracy")[list(CHANGES)]
     first = results[results["step"] == AS_WRITTEN].set_index("seed")
     measured = pd.DataFrame(

@@ -1,19 +1,18 @@
 """The course in one folder, for a room without internet: for a USB stick, or for a server in the room."""
 
-import hashlib
 import html
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 from packaging.markers import Marker
 
-from . import editions, lessons
+from . import checks, datasets, editions, lessons, runtime
 from .runtime import COURSE_FOLDER
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
@@ -56,15 +55,22 @@ def make(
             the course as last committed.
 
     Raises:
+        ValueError: an unknown platform, or what is no version of Python.
         BundleError: a package has no wheel there, or `course` is no git checkout.
     """
+    platforms, pythons = list(platforms), list(pythons)
+    for platform in platforms:
+        checks.choice("platforms", platform, PLATFORMS)
+    for python in pythons:
+        if not re.fullmatch(r"3\.\d+", python):
+            raise checks.CourseError(f"pythons has {checks.shown(python)}. Give versions such as '3.12'.")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(STICK, folder, ignore=shutil.ignore_patterns("__pycache__"))
     if for_students:
         _write_student_edition(folder / COURSE)
     else:
         _write_course(course, folder / COURSE)
-    _write_photos(photos, folder / PHOTOS)
+    datasets.pack(photos, folder / PHOTOS)
     requirements, wheels = course / "requirements.txt", folder / WHEELS
     # All pins are there, those of packages that others bring in too: nothing has to be worked out.
     _pip("wheel", "--no-deps", "--wheel-dir", wheels, "--requirement", requirements)
@@ -72,7 +78,7 @@ def make(
         for python in pythons or [f"{sys.version_info.major}.{sys.version_info.minor}"]:
             _download(requirements, wheels, platform, python)
     _write_index(wheels)
-    sums = {path: _sum(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    sums = {path: runtime.sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     lines = [f"{checksum}  {path.relative_to(folder).as_posix()}\n" for path, checksum in sums.items()]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8", newline="\n")
     return sum(path.stat().st_size for path in sums)
@@ -131,25 +137,11 @@ def _write_student_edition(archive: Path) -> None:
         shutil.make_archive(str(archive.with_suffix("")), "zip", Path(temporary, "student"))
 
 
-def _write_photos(photos: pd.DataFrame, archive: Path) -> None:
-    """Pack the photos, uncompressed, as JPEG files are already; the same bytes each time."""
-    with zipfile.ZipFile(archive, "w") as opened:
-        for path in map(Path, photos["path"]):
-            opened.writestr(
-                zipfile.ZipInfo(f"Data/Train_Data/{path.parent.name}/{path.name}"), path.read_bytes()
-            )
-
-
 def _write_index(wheels: Path) -> None:
     """Write the page that pip reads on a server; it compares each wheel with the sum in its link."""
     links = [
-        f'<a href="{html.escape(path.name)}#sha256={_sum(path)}">{html.escape(path.name)}</a><br>\n'
+        f'<a href="{html.escape(path.name)}#sha256={runtime.sha256(path)}">{html.escape(path.name)}</a><br>\n'
         for path in sorted(wheels.glob("*.whl"))
     ]
     page = f'<!DOCTYPE html>\n<html lang="en"><title>Wheels</title>\n{"".join(links)}</html>\n'
     (wheels / "index.html").write_text(page, encoding="utf-8", newline="\n")
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

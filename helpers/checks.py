@@ -2,7 +2,7 @@
 
 import reprlib
 import traceback
-from collections.abc import Collection, Sized
+from collections.abc import Collection, Sequence, Sized
 from math import inf
 from numbers import Integral, Real
 
@@ -61,16 +61,18 @@ def classes(value: object, n: int | None = None) -> None:
         raise CourseError(f"classes is {shown(value)}. Give {wanted}, such as ('cat', 'dog').")
 
 
-def table(data: object, *columns: str) -> None:
+def table(
+    data: object, *columns: str, name: str = "data", maker: str = "datasets.load_folder makes it"
+) -> None:
     """Refuse what is no table with these columns, or has an empty place in them."""
     if not isinstance(data, pd.DataFrame) or not set(columns) <= set(data.columns):
-        found = f"a table of {list(data.columns)}" if isinstance(data, pd.DataFrame) else shown(data)
+        found = f"a table of {shown(list(data.columns))}" if isinstance(data, pd.DataFrame) else shown(data)
         wanted = " and ".join(columns)
-        raise CourseError(f"data is {found}. Give a table with {wanted}, as datasets.load_folder makes it.")
+        raise CourseError(f"{name} is {found}. Give a table with {wanted}, as {maker}.")
     for column in columns:
         if data[column].isna().any():
             row = data.index[data[column].isna()][0]
-            raise CourseError(f"data has no {column} in row {row}. Fill it in, or drop the row.")
+            raise CourseError(f"{name} has no {column} in row {row}. Fill it in, or drop the row.")
 
 
 def picture(name: str, value: object) -> None:
@@ -86,6 +88,21 @@ def same_length(**values: Sized) -> None:
     if len(set(lengths.values())) > 1:
         found = " and ".join(f"{name} has {length}" for name, length in lengths.items())
         raise CourseError(f"{found} rows. Give one row of each for every picture, in the same order.")
+
+
+def probabilities(value: object, labels: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse what is not a finite probability of each class, one row for each of `labels`."""
+    classes(names)
+    if len(labels) == 0:
+        raise CourseError("labels is empty: 0 pictures. Choose a part of the data that has some.")
+    if np.ndim(value) != 2 or np.shape(value)[1] != len(names) or not np.isfinite(value).all():
+        found = f"probabilities is {np.shape(value)}, with {len(names)} classes"
+        raise CourseError(f"{found}. Give finite numbers, as evaluate.predict does.")
+    same_length(probabilities=value, labels=labels)
+    if unknown := set(labels) - set(names):
+        raise CourseError(
+            f"labels has '{min(unknown)}', which is none of {list(names)}. Pass the classes of the model."
+        )
 
 
 def shown(value: object) -> str:

@@ -50,7 +50,14 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
 
 
 def install_missing(packages: Iterable[str] = PACKAGES) -> None:
-    """Install those of `PACKAGES` that cannot be imported, as `requirements.txt` pins them, and only them."""
+    """Install those of `PACKAGES` that cannot be imported, as `requirements.txt` pins them, and only them.
+
+    Raises:
+        ValueError: a name that is not in `PACKAGES`.
+    """
+    packages = list(packages)
+    for name in packages:
+        checks.choice("packages", name, PACKAGES)
     missing = [PACKAGES[module] for module in packages if importlib.util.find_spec(module) is None]
     if not missing:
         return

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from . import domains, experiments
+from . import checks, domains, experiments
 from .domains import DIGITS, PHOTOS
 
 RESULTS = experiments.RESULTS / "strategies.csv"
+PARTS = ("grid", "search", "bases")
 
 FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS, COLD, BATCH_NORM = STRATEGIES = (
     "from scratch",
@@ -36,8 +37,14 @@ N_CLASSES = {name: 10 if name == DIGITS else 2 for name in domains.NAMES}
 
 def results(part: str = "grid") -> pd.DataFrame:
     """Return the course's own results: "grid" (the comparison), "search" (learning rates) or "bases"."""
+    checks.choice("part", part, PARTS)
     table = experiments.read(RESULTS)
     return table[table["part"] == part].reset_index(drop=True)
+
+
+def _check_results(name: str, table: object, *columns: str) -> None:
+    columns = columns or ("domain", "n_train", "strategy", "seed", "accuracy")
+    checks.table(table, *columns, name=name, maker="comparison.results returns it")
 
 
 def best_rate(table: pd.DataFrame, strategy: str, domain: str) -> float:
@@ -55,7 +62,10 @@ def best_rate(table: pd.DataFrame, strategy: str, domain: str) -> float:
         found = table[is_wanted & (table["part"] == "search")]
         if len(found):
             return float(found.loc[found["validation_loss"].idxmin(), "learning_rate"])
-    raise ValueError(f"No learning rate was searched for '{strategy}' on '{domain}'. Run the search first.")
+    raise checks.CourseError(
+        f"strategy is '{strategy}' and domain '{domain}': no learning rate was searched for them. "
+        "Run the search first."
+    )
 
 
 def summarise(grid: pd.DataFrame, by: tuple[str, ...] = ("domain", "n_train", "strategy")) -> pd.DataFrame:
@@ -65,6 +75,7 @@ def summarise(grid: pd.DataFrame, by: tuple[str, ...] = ("domain", "n_train", "s
         Columns `accuracy`, `spread` (standard deviation of the accuracy over seeds), `log_loss`,
         `cpu_seconds`, `seconds`, `trainable`, `images_seen`, `epochs`, `seeds`.
     """
+    _check_results("grid", grid, *by, "accuracy", "cpu_seconds")
     cells = grid.groupby(list(by), sort=False)
     table = cells.agg(
         accuracy=("accuracy", "mean"),
@@ -91,6 +102,7 @@ def table(grid: pd.DataFrame) -> pd.DataFrame:
 
     The last row says how many seeds there are. Where there is one only, no spread can be given.
     """
+    _check_results("grid", grid)
     summary = summarise(grid)
     text = summary["accuracy"].map("{:.3f}".format)
     spread = summary["spread"].map(" ± {:.3f}".format).where(summary["spread"].notna(), "")
@@ -107,6 +119,8 @@ def table(grid: pd.DataFrame) -> pd.DataFrame:
 
 def half_width(values: pd.Series) -> float:
     """Return half of the 95 % interval of the mean of `values` (Student, 1908); NaN for fewer than two."""
+    if not isinstance(values, pd.Series):
+        raise checks.CourseError(f"values is {checks.shown(values)}. Give a pandas Series of numbers.")
     return float(stats.t.ppf(0.975, len(values) - 1) * values.sem()) if len(values) > 1 else float("nan")
 
 
@@ -118,6 +132,9 @@ def differences(grid: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
         `margin`, half of its 95 % interval; `seeds`, how many pairs; `verdict`: "ahead", "behind", or
         "undecided" where the lead is within its margin and may be chance.
     """
+    _check_results("grid", grid)
+    checks.choice("one", one, STRATEGIES)
+    checks.choice("other", other, STRATEGIES)
     rows = []
     for domain in (name for name in domains.NAMES if name in set(grid["domain"])):
         for n_train, cells in grid[grid["domain"] == domain].groupby("n_train"):
@@ -148,6 +165,7 @@ def verdicts(grid: pd.DataFrame) -> pd.DataFrame:
         Columns `domain`, `size`, `n_train`, `advised`, `rival`, `lead` (of the advised strategy, negative
         where it is behind), `margin`, `verdict`.
     """
+    _check_results("grid", grid)
     rows = []
     for (domain, size), advice in ADVICE.items():
         cells = grid[grid["domain"] == domain]
@@ -174,6 +192,8 @@ def worth_in_pictures(grid: pd.DataFrame, strategy: str) -> pd.DataFrame:
         the most. Infinite where from scratch does not get there with all pictures that there are; `most`
         is how many that is.
     """
+    _check_results("grid", grid)
+    checks.choice("strategy", strategy, STRATEGIES)
     rows = []
     for domain, cells in grid.groupby("domain", sort=False):
         accuracy = cells.pivot(index=["seed", "n_train"], columns="strategy", values="accuracy")
@@ -192,6 +212,7 @@ def worth_in_pictures(grid: pd.DataFrame, strategy: str) -> pd.DataFrame:
 
 def on_pareto_front(summary: pd.DataFrame) -> pd.Series:
     """Mark the rows that no other row beats: none is as accurate or more, and cheaper in `cpu_seconds`."""
+    _check_results("summary", summary, "accuracy", "cpu_seconds")
     cheapest_first = summary.sort_values(["cpu_seconds", "accuracy"], ascending=[True, False])
     best_before = cheapest_first["accuracy"].cummax().shift(fill_value=-np.inf)
     return (cheapest_first["accuracy"] > best_before).reindex(summary.index)
@@ -232,16 +253,11 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
     Raises:
         ValueError: fewer than two classes, fewer pictures than classes, or a domain that was not measured.
     """
-    if n_classes < 2 or n_images < n_classes:
-        raise ValueError(
-            f"{n_images} pictures of {n_classes} classes teach no classifier. "
-            "Have two classes or more, with pictures of each."
-        )
-    if domain not in domains.NAMES:
-        raise ValueError(
-            f"'{domain}' was not measured. Choose the most similar of {', '.join(domains.NAMES)}."
-        )
+    checks.whole_number("n_classes", n_classes, 2)
+    checks.whole_number("n_images", n_images, n_classes)
+    checks.choice("domain", domain, domains.NAMES)
     grid = results() if grid is None else grid
+    _check_results("grid", grid)
     cells = grid[grid["domain"] == domain]
     sizes = cells["n_train"].unique()
     distance = np.abs(np.log(sizes / N_CLASSES[domain]) - np.log(n_images / n_classes))

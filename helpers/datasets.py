@@ -99,7 +99,7 @@ def load_dog_cat() -> pd.DataFrame:
     kept_copy = runtime.local("dog-cat")
     data = _from_course_data(named, kept_copy) if named else _kept_or_fetched(kept_copy)
     if Path(data["path"].iloc[0]).parents[1] == kept_copy:
-        _keep_archive(kept_copy)
+        _keep_archive(data)
     return data
 
 
@@ -376,15 +376,25 @@ def _append(url: str, archive: Path, start: int) -> None:
         raise EOFError("the connection broke off")
 
 
-def _keep_archive(photos: Path) -> None:
-    """Write the kept archive where unpacked photos are not kept; uncompressed, as JPEG files are already."""
+def pack(data: pd.DataFrame, archive: Path) -> None:
+    """Pack pictures, each in its class's folder; uncompressed, as JPEG files are already.
+
+    The same pictures make the same bytes, whenever it is done.
+    """
+    checks.table(data, "path", "label")
+    with zipfile.ZipFile(archive, "w") as opened:
+        for path, label in zip(data["path"], data["label"]):
+            opened.writestr(zipfile.ZipInfo(f"{label}/{Path(path).name}"), Path(path).read_bytes())
+
+
+def _keep_archive(data: pd.DataFrame) -> None:
+    """Write the kept archive where unpacked photos are not kept."""
     archive = runtime.kept(KEPT_ARCHIVE)
     if archive == runtime.local(KEPT_ARCHIVE) or archive.is_file():
         return
     try:
-        with runtime.written_whole(archive) as unfinished, zipfile.ZipFile(unfinished, "w") as opened:
-            for name in manifest():
-                opened.write(photos / name, name)
+        with runtime.written_whole(archive) as unfinished:
+            pack(data, unfinished)
     except OSError as error:
         runtime.say_not_kept(archive, error)
 

@@ -4,7 +4,6 @@ Three of them need no download beyond the photos: photos of dogs and cats, which
 base network learnt from; handwritten digits, which are far from it; drawn dogs and cats in between.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,7 +14,7 @@ import sklearn
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from . import datasets, drawings, images, splits
+from . import checks, datasets, drawings, images, splits
 
 PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # from near to far
 
@@ -70,9 +69,9 @@ class Domain:
         if size == "all":
             return self.pool
         fewest, most = len(self.classes), len(self.pool) - len(self.classes)
-        if not fewest <= int(size) <= most:
-            raise ValueError(
-                f"{size} training pictures cannot be drawn from the {len(self.pool)} of '{self.name}'. "
+        if not str(size).isdecimal() or not fewest <= int(size) <= most:
+            raise checks.CourseError(
+                f"size is {checks.shown(size)}, and '{self.name}' has {len(self.pool)} pictures to train on. "
                 f"Choose a number from {fewest} to {most}, or 'all'."
             )
         rows, _ = train_test_split(
@@ -92,17 +91,19 @@ def load(name: str, image_size: int) -> Domain:
     Raises:
         ValueError: an unknown name.
     """
+    checks.choice("name", name, NAMES)
+    checks.whole_number("image_size", image_size, 1)
     if name == PHOTOS:
         return of_table(datasets.load_dog_cat(), image_size, name)
     if name == DRAWINGS:
         return _drawn_pets(image_size)
-    if name == DIGITS:
-        return _digits(image_size)
-    raise ValueError(f"There is no domain '{name}'. Choose one of {', '.join(NAMES)}.")
+    return _digits(image_size)
 
 
 def of_table(data: pd.DataFrame, image_size: int, name: str = "my pictures") -> Domain:
     """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together."""
+    checks.table(data, "path", "label")
+    checks.whole_number("image_size", image_size, 1)
     parts = splits.split(data.reset_index(drop=True), PARTS, seed=0)
     pictures = images.read_many(data["path"], image_size)
     rows = (part.index.to_numpy() for part in parts)
@@ -151,11 +152,3 @@ def _divided(name: str, pictures: np.ndarray, labels: np.ndarray, source: str) -
     share = PARTS[1] / (PARTS[0] + PARTS[1])
     pool, validation = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=0)
     return Domain(name, pictures, labels, pool, validation, held_out, source)
-
-
-def chosen(domain: Domain, classes: Sequence[str], name: str) -> Domain:
-    """Return the part of a domain that has these classes."""
-    kept = np.isin(domain.labels, list(classes))
-    number = np.cumsum(kept) - 1  # each row's number among the kept ones
-    parts = (number[rows[kept[rows]]] for rows in (domain.pool, domain.validation, domain.held_out))
-    return Domain(name, domain.pictures[kept], domain.labels[kept], *parts, domain.source)

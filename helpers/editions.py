@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from . import checks
 from .runtime import COURSE_FOLDER
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
@@ -44,7 +45,10 @@ def without_solution(source: str) -> str:
 
     stubbed, found = _SOLUTION.subn(stub, source)
     if not found or "SOLUTION" in stubbed:
-        raise ValueError("Mark the solution by a line ### BEGIN SOLUTION and a line ### END SOLUTION.")
+        raise checks.CourseError(
+            f"source is {checks.shown(source)}, without a solution that is marked. "
+            "Begin it by a line ### BEGIN SOLUTION, and end it by a line ### END SOLUTION."
+        )
     return stubbed
 
 

@@ -97,9 +97,7 @@ def score(
         ValueError: no picture, or a label that is no class.
     """
     labels, classes = np.asarray(labels), list(classes)
-    if len(labels) == 0:
-        raise checks.CourseError("labels is empty: 0 pictures. Choose a part of the data that has some.")
-    _check_probabilities(probabilities, labels, classes)
+    checks.probabilities(probabilities, labels, classes)
     # float32 rows sum to 1 only to rounding; scikit-learn warns of less than its float64 has.
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -144,7 +142,7 @@ def worst_mistakes(
     checks.table(data, "path", "label")
     checks.whole_number("most", most, 1)
     classes = list(classes)
-    _check_probabilities(probabilities, data["label"], classes)
+    checks.probabilities(probabilities, data["label"], classes)
     truth = [classes.index(label) for label in data["label"]]
     found = data.assign(
         predicted=np.asarray(classes)[probabilities.argmax(axis=1)],
@@ -222,20 +220,6 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
 def _check_classes(model: keras.Model, classes: Sequence[str]) -> None:
     base_of(model)
     checks.classes(classes, max(2, model.output_shape[-1]))
-
-
-def _check_probabilities(probabilities: np.ndarray, labels: Sequence[str], classes: list[str]) -> None:
-    checks.classes(classes)
-    checks.same_length(probabilities=probabilities, labels=labels)
-    found = np.shape(probabilities)
-    if found[1:] != (len(classes),) or not np.isfinite(probabilities).all():
-        raise checks.CourseError(
-            f"probabilities is {found}, with {len(classes)} classes. Give finite numbers, as predict does."
-        )
-    if unknown := set(labels) - set(classes):
-        raise checks.CourseError(
-            f"labels has '{min(unknown)}', which is none of {classes}. Pass the classes of the model."
-        )
 
 
 def summarise_curve(accuracy: Sequence[float]) -> pd.Series:

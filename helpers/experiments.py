@@ -19,7 +19,8 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
+
+from . import checks, runtime
 
 Cell = dict[str, object]
 Record = dict[str, object]
@@ -31,9 +32,17 @@ def read(path: Path | str) -> pd.DataFrame:
     """Read the records of a results file; an empty table where there is none.
 
     A last line that an interruption cut off is left out.
+
+    Raises:
+        ValueError: the file is no results file.
     """
-    text = _whole_lines(Path(path))
-    return pd.read_csv(io.StringIO(text), dtype={"size": str}) if text else pd.DataFrame()
+    try:
+        text = _whole_lines(Path(path))
+        return pd.read_csv(io.StringIO(text), dtype={"size": str}) if text else pd.DataFrame()
+    except ValueError:  # no text, or no table: pandas' errors are of this kind, too
+        raise checks.CourseError(
+            f"'{Path(path).name}' is no table of results. Name another file, or one that is not there yet."
+        ) from None
 
 
 def _whole_lines(path: Path) -> str:
@@ -42,11 +51,20 @@ def _whole_lines(path: Path) -> str:
 
 
 def missing(cells: Sequence[Cell], path: Path | str) -> list[Cell]:
-    """Return those of `cells` that the results file has no record of, in their order."""
+    """Return those of `cells` that the results file has no record of, in their order.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
     done = read(path)
     if done.empty or not cells:
         return list(cells)
     names = list(cells[0])
+    if unknown := sorted(set(names) - set(done.columns)):
+        raise checks.CourseError(
+            f"'{Path(path).name}' has no column {', '.join(unknown)}: it is of another experiment. "
+            "Name another file, or one that is not there yet."
+        )
     known = set(map(tuple, done[names].astype(str).to_numpy()))
     return [cell for cell in cells if tuple(str(cell[name]) for name in names) not in known]
 
@@ -70,8 +88,13 @@ def run(
             not be in what it returns.
         workers: processes; by default one a core.
         description: for the progress bar, which shows the time left.
+
+    Raises:
+        ValueError: fewer than one worker, or a file that holds something else.
     """
     path = Path(path)
+    if workers is not None:
+        checks.whole_number("workers", workers, 1)
     to_do = missing(cells, path)
     if not to_do:
         return
@@ -83,16 +106,11 @@ def run(
     ) as pool:
         running = {pool.submit(measure, cell): cell for cell in to_do}
         try:
-            done = tqdm(as_completed(running), description, len(to_do), unit="cell", disable=_is_quiet())
-            for future in done:
+            for future in runtime.progress(as_completed(running), description, len(to_do)):
                 append(path, running[future] | future.result() | provenance())
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-def _is_quiet() -> bool:
-    return bool(os.environ.get("COURSE_QUIET"))
 
 
 def _prepare_worker() -> None:
@@ -128,7 +146,8 @@ def append(path: Path, record: Record) -> None:
 
 def _cut_off_the_unfinished(path: Path) -> None:
     if path.is_file():
-        path.write_text(_whole_lines(path), encoding="utf-8", newline="")
+        with runtime.written_whole(path) as unfinished:
+            unfinished.write_text(_whole_lines(path), encoding="utf-8", newline="")
 
 
 def provenance() -> Record:

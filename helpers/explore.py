@@ -9,9 +9,10 @@ import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from . import augment, colab, plots, runtime
+from . import augment, checks, colab, plots, runtime
 from .plots.figure import DescribedFigure
 
+HIGHEST_COST = 20  # to which the sliders for costs go
 DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -99,7 +100,14 @@ def augmentation(
     Args:
         image: uint8 RGB `(height, width, 3)`, 0-255.
         zoom, angle, brightness, flip: what to begin with, as in `augment.Parameters`.
+
+    Raises:
+        ValueError: no picture, or a number outside its slider.
     """
+    checks.picture("image", image)
+    checks.number("zoom", zoom, 0.2, 1)
+    checks.number("angle", angle, -180, 180)
+    checks.number("brightness", brightness, 0, 3)
 
     def draw(**values: float) -> DescribedFigure:
         parameters = augment.Parameters(**values)
@@ -141,19 +149,17 @@ def threshold(
         costs: of one picture of the first class taken for the second, and the other way round.
 
     Raises:
-        ValueError: not two classes, no picture, or a label that is no class.
+        ValueError: not two classes, no picture, a label that is no class, or a number outside its slider.
     """
-    labels, (first, second) = np.asarray(labels), _two(classes)
-    if probabilities.shape != (len(labels), 2) or len(labels) == 0:
-        raise ValueError(
-            f"The probabilities have the shape {probabilities.shape}, and there are {len(labels)} labels. "
-            "Pass two probabilities for each label, and one label at least."
-        )
-    if unknown := set(labels) - {first, second}:
-        raise ValueError(
-            f"The label '{min(unknown)}' is neither '{first}' nor '{second}'. Pass both classes."
-        )
-    grid, is_second = np.linspace(0, 1, 101), labels == second
+    checks.classes(classes, 2)
+    checks.probabilities(probabilities, labels, classes)
+    checks.number("threshold", threshold, 0, 1)
+    if not isinstance(costs, Sequence) or len(costs) != 2:
+        raise checks.CourseError(f"costs is {checks.shown(costs)}. Give two numbers, such as (1, 5).")
+    for cost in costs:
+        checks.number("costs", cost, 0, HIGHEST_COST)
+    first, second = classes
+    grid, is_second = np.linspace(0, 1, 101), np.asarray(labels) == second
 
     def mistakes(thresholds: np.ndarray) -> np.ndarray:
         """Return two rows, a column a threshold: first taken for second, second taken for first."""
@@ -172,13 +178,7 @@ def threshold(
 
     controls = {
         "threshold": Control(f"{second} from p({second}) =", threshold),
-        "cost_of_first": Control(f"{first} taken for {second} costs", costs[0], 0, 20, 1),
-        "cost_of_second": Control(f"{second} taken for {first} costs", costs[1], 0, 20, 1),
+        "cost_of_first": Control(f"{first} taken for {second} costs", costs[0], 0, HIGHEST_COST, 1),
+        "cost_of_second": Control(f"{second} taken for {first} costs", costs[1], 0, HIGHEST_COST, 1),
     }
     return Explorer(draw, controls)
-
-
-def _two(classes: Sequence[str]) -> Sequence[str]:
-    if len(classes) != 2:
-        raise ValueError(f"There are {len(classes)} classes, {list(classes)}. A threshold parts two.")
-    return classes

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 from traitlets.config import Config
 
-from . import pages
+from . import checks, pages
 from .runtime import COURSE_FOLDER
 
 MASTERS = COURSE_FOLDER / "notebooks"
@@ -40,7 +40,7 @@ class Result:
     headline: str
 
 
-class NoSuchLesson(ValueError):
+class NoSuchLesson(checks.CourseError):
     """A lesson was asked for by a number that none has."""
 
 

@@ -74,6 +74,12 @@ def clear_leftovers(folder: Path, seconds: float = 86_400) -> None:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()
 
 
+def sha256(path: Path) -> str:
+    """Return a file's SHA-256 sum in hexadecimal; the file is read piece by piece, however large it is."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def digest(folder: Path) -> str:
     """Return a SHA-256 sum over the names and contents of all files below `folder`, its seal left out."""
     total = hashlib.sha256()

@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from . import backbones, comparison, domains, evaluate, experiments, runtime, transfer
+from . import backbones, checks, comparison, domains, evaluate, experiments, runtime, transfer
 from .augment import Augmenter
 from .comparison import (
     ALL_BLOCKS,
@@ -104,7 +104,16 @@ def grid_cells(
     Args:
         strategies, domain_names, sizes: parts of the full grid's.
         seeds: how many; by default what `SEEDS` says of each strategy.
+
+    Raises:
+        ValueError: an unknown name, a size that is no number, or no seed.
     """
+    _check_names(strategies, domain_names)
+    for size in sizes:
+        if size != "all" and not str(size).isdecimal():
+            raise checks.CourseError(f"sizes has {checks.shown(size)}. Give numbers of pictures, or 'all'.")
+    if seeds is not None:
+        checks.whole_number("seeds", seeds, 1)
     most = {name: SEEDS[name] if seeds is None else seeds for name in strategies}
     cells = [
         _cell("grid", strategy, domain, size, seed)
@@ -119,11 +128,19 @@ def search_cells(
     strategies: Sequence[str] = STRATEGIES, domain_names: Sequence[str] = domains.NAMES
 ) -> list[experiments.Cell]:
     """Return the cells by which learning rates are chosen. A head alone is solved for and has none."""
+    _check_names(strategies, domain_names)
     with_steps = [name for name in strategies if name != HEAD_ONLY]
     return [
         _cell("search", strategy, domain, SEARCH_SIZE, SEARCH_SEED, rate)
         for domain, strategy, rate in product(domain_names, with_steps, LEARNING_RATES)
     ]
+
+
+def _check_names(strategies: Sequence[str], domain_names: Sequence[str]) -> None:
+    for name in strategies:
+        checks.choice("strategies", name, STRATEGIES)
+    for name in domain_names:
+        checks.choice("domain_names", name, domains.NAMES)
 
 
 def base_cells() -> list[experiments.Cell]:
@@ -250,7 +267,14 @@ def _base(base_name: str, image_size: int) -> keras.Model:
 
 
 def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
-    """Run a base network over a domain's pictures, and keep what heads and last blocks train on."""
+    """Run a base network over a domain's pictures, and keep what heads and last blocks train on.
+
+    Raises:
+        ValueError: `base` is no network of pictures of the domain's size.
+    """
+    if not isinstance(base, keras.Model) or base.input_shape[1:] != domain.pictures.shape[1:]:
+        size = domain.pictures.shape[1]
+        raise checks.CourseError(f"base is {checks.shown(base)}. Load one with image_size={size}.")
     activations = None
     with Stopwatch() as watch:
         if base.name == backbones.DEFAULT:
@@ -326,8 +350,7 @@ def run_cell(
     Raises:
         ValueError: an unknown strategy, or a number of pictures that the domain does not have.
     """
-    if strategy not in STRATEGIES:
-        raise ValueError(f"There is no strategy '{strategy}'. Choose one of {', '.join(STRATEGIES)}.")
+    checks.choice("strategy", strategy, STRATEGIES)
     rows = domain.training_rows(size, seed)
     frozen_seconds = len(rows) * kept.seconds_a_picture
     frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
@@ -385,7 +408,13 @@ def solved_head(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
     Args:
         features: float32 `(n, d)`.
         labels: n names.
+
+    Raises:
+        ValueError: they are not as many, or of one class only.
     """
+    checks.same_length(features=features, labels=labels)
+    if len(set(labels)) < 2:
+        raise checks.CourseError(f"labels has {len(set(labels))} class. Give pictures of two or more.")
     # One thread: matrices as small as these take 30 times as long where two threads wait for each other
     # and for TensorFlow's.
     with threadpool_limits(1):
@@ -514,6 +543,8 @@ def whole_or_kept(
         Columns `way`, `seed`, `accuracy` (held-out, 0-1), `seconds_an_epoch` (augmenting included where it is
         part of the epoch), `seconds_once` (making and keeping the views).
     """
+    for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
+        checks.whole_number(name, value, 1)
     image_size, n_classes, targets = domain.pictures.shape[1], len(domain.classes), domain.targets()
     lower = transfer.split_base(base, FROM_LAYER)[0]
     ways = {"whole network": _trainer(WHOLE, image_size, n_classes)}
@@ -554,7 +585,9 @@ def small_cnn(image_size: int, n_classes: int, seed: int) -> keras.Model:
         A model: RGB `(n, image_size, image_size, 3)`, 0-255, to probabilities `(n, 1)` for two
         classes, `(n, n_classes)` for more.
     """
-    keras.utils.set_random_seed(seed)
+    checks.whole_number("image_size", image_size, 1)
+    checks.whole_number("n_classes", n_classes, 2)
+    runtime.seed_everything(seed)
     units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     blocks = []
     for channels, kernel_size, stride in ((32, 8, 4), (64, 3, 2), (128, 3, 2)):

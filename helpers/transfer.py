@@ -643,7 +643,7 @@ def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
     try:
         with runtime.written_whole(path) as unfinished:
             model.save(unfinished)
-            names = {"classes": list(classes), "sha256": _sha256(unfinished)}
+            names = {"classes": list(classes), "sha256": runtime.sha256(unfinished)}
         with runtime.written_whole(path.with_suffix(".json")) as unfinished:
             unfinished.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
@@ -677,7 +677,7 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
         raise checks.CourseError(
             f"'{path.stem}.json' does not hold the classes' names. Save the model again."
         ) from None
-    if checksum not in (None, _sha256(path)):
+    if checksum not in (None, runtime.sha256(path)):
         raise checks.CourseError(
             f"'{path.name}' is not the model that '{path.stem}.json' was saved with, or it is damaged. "
             "Save the model again."
@@ -689,11 +689,6 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
             f"'{path.name}' is damaged, or carries code of its own, which is not run here (safe mode). "
             "Load a model that you saved yourself, or one made of Keras's own layers."
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 # --- what does not fit ------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ def test_course_and_photos_are_packed(made):
         assert {"requirements.txt", "helpers/__main__.py"} <= set(packed.namelist())
         assert "not committed" not in packed.namelist()
     with zipfile.ZipFile(made / "dog-cat.zip") as packed:
-        assert packed.namelist() == ["Data/Train_Data/cat/cat.0.jpg", "Data/Train_Data/dog/dog.0.jpg"]
+        assert packed.namelist() == ["cat/cat.0.jpg", "dog/dog.0.jpg"]
 
 
 def test_students_get_the_edition_without_solutions(tmp_path):
@@ -132,7 +132,7 @@ def test_students_get_the_edition_without_solutions(tmp_path):
 
 
 def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monkeypatch):
-    bundle._write_photos(photos, tmp_path / "dog-cat.zip")
+    datasets.pack(photos, tmp_path / "dog-cat.zip")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "dog-cat.zip"))
     assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"

@@ -115,9 +115,9 @@ def test_the_cheapest_of_equals_is_recommended():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ((10, 1, domains.PHOTOS), "two classes or more"),
-        ((2, 3, domains.PHOTOS), "teach no classifier"),
-        ((100, 2, "speech"), "Choose the most similar of dogs and cats"),
+        ((10, 1, domains.PHOTOS), "n_classes is 1. Give a whole number from 2"),
+        ((2, 3, domains.PHOTOS), "n_images is 2. Give a whole number from 3 on"),
+        ((100, 2, "speech"), "domain is 'speech'. Choose one of dogs and cats"),
     ],
 )
 def test_what_cannot_be_advised_on(arguments, message):

@@ -115,10 +115,10 @@ def test_at_the_ends_everything_is_one_class(at, first_row, second_row):
 @pytest.mark.parametrize(
     "probabilities, labels, classes, complaint",
     [
-        (PROBABILITIES, CATS_DOGS, ("cat", "dog", "cow"), "3 classes"),
-        (PROBABILITIES, CATS_DOGS[:4], ("cat", "dog"), r"shape \(6, 2\), and there are 4 labels"),
-        (np.empty((0, 2)), [], ("cat", "dog"), "one label at least"),
-        (PROBABILITIES, CATS_DOGS, ("cat", "cow"), "'dog' is neither 'cat' nor 'cow'"),
+        (PROBABILITIES, CATS_DOGS, ("cat", "dog", "cow"), "Give the 2 different names"),
+        (PROBABILITIES, CATS_DOGS[:4], ("cat", "dog"), "probabilities has 6 and labels has 4 rows"),
+        (np.empty((0, 2)), [], ("cat", "dog"), "labels is empty: 0 pictures"),
+        (PROBABILITIES, CATS_DOGS, ("cat", "cow"), "labels has 'dog', which is none of"),
     ],
 )
 def test_what_makes_no_sense_is_refused(probabilities, labels, classes, complaint):

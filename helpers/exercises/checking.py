@@ -5,13 +5,14 @@ is right, and why, or what kind of mistake it makes. A mistake is itself kept as
 a reader would write by it, so that it is recognised by what it does, however it is put into code.
 """
 
-import reprlib
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from .. import checks
 
 
 class NotRight(AssertionError):
@@ -126,8 +127,5 @@ def _call(answer: Callable, case: tuple) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Return `value` in one line that is not too long."""
-    words = reprlib.Repr()
-    words.maxother = words.maxstring = 60
-    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-    return " ".join(words.repr(value).split())
+    """Return `value` in one line that is not too long; of an array, its numbers."""
+    return checks.shown(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)

