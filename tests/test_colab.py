@@ -1,5 +1,6 @@
 """The Colab editions: as generated, their badges and links, and what they do on a stand-in for Colab."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -205,6 +206,49 @@ def test_the_accelerator_is_named(installed, monkeypatch):
     assert colab.accelerator() == "Tesla T4"
     monkeypatch.setattr(colab.shutil, "which", lambda _: None)
     assert colab.accelerator() is None
+
+
+def test_a_session_keeps_its_files_on_drive(on_colab, installed, capsys):
+    drive = on_colab / "drive" / "course"
+    colab.prepare(drive, on_colab)
+    assert capsys.readouterr().out.startswith(f"Files are kept in {drive}. Accelerator: ")
+    assert os.environ["COURSE_HOME"] == str(drive) and list(drive.iterdir()) == []
+    assert os.environ["COURSE_LOCAL"] == str(on_colab / "TransferLearning")
+
+
+def test_without_drive_nothing_is_kept(on_colab, installed, capsys):
+    colab.prepare(None, on_colab)
+    assert "nothing will be kept after this session (there is no Drive)" in capsys.readouterr().out
+    assert os.environ["COURSE_HOME"] == os.environ["COURSE_LOCAL"] == str(on_colab / "TransferLearning")
+
+
+def test_from_a_drive_that_cannot_be_written_results_are_copied(on_colab, installed, monkeypatch, capsys):
+    drive, local = on_colab / "drive", on_colab / "TransferLearning"
+    (drive / "data" / "features").mkdir(parents=True)
+    (drive / "data" / "features" / "a.npz").write_bytes(b"kept")
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(colab.tempfile, "TemporaryFile", full)
+    colab.prepare(drive, on_colab)
+    assert f"({drive} cannot be written, no space left on device)" in capsys.readouterr().out
+    assert (local / "data" / "features" / "a.npz").read_bytes() == b"kept"
+    assert os.environ["COURSE_HOME"] == str(local)
+
+
+def test_what_cannot_be_copied_is_said(on_colab, installed, monkeypatch, capsys):
+    (on_colab / "drive" / "data").mkdir(parents=True)
+
+    def unreadable(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(colab.tempfile, "TemporaryFile", unreadable)
+    monkeypatch.setattr(colab.shutil, "copytree", unreadable)
+    colab.prepare(on_colab / "drive", on_colab)
+    assert f"Not all of {on_colab / 'drive' / 'data'} could be read (Input/output error)" in (
+        capsys.readouterr().out
+    )
 
 
 def test_own_photo_from_a_path(tmp_path):

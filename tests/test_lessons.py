@@ -8,7 +8,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from helpers import __main__ as commands
-from helpers import datasets, lessons, pages
+from helpers import autopsy, datasets, experiments, lessons, pages, strategies
 
 FIGURE = """\
 import sys
@@ -233,6 +233,64 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
     assert capsys.readouterr().err == "\nCOURSE_DATA names nothing.\n"
     assert commands.main(["run", "99"]) == 1
     assert "no lesson 99" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["compare"], ["autopsy"], ["compare", "--domains", "dogs and cats"]])
+def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
+    monkeypatch.setattr(strategies, "base_cells", list)  # it would look for the weights of other networks
+    monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("it runs"))
+    assert commands.main(command) == 1
+    assert "photos are out of reach" in capsys.readouterr().err
+
+
+def test_a_part_of_the_comparison(drawn, monkeypatch):
+    runs = []
+    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
+    part = ["--strategies", "head only", "--domains", "digits", "--sizes", "20", "all", "--seeds", "2"]
+    assert commands.main(["compare", *part, "--results", "mine.csv", "--workers", "3"]) == 0
+    cells, path, measure, workers, _ = runs[-1]
+    assert [(cell["size"], cell["seed"]) for cell in cells] == [("20", 0), ("all", 0), ("20", 1), ("all", 1)]
+    assert (str(path), measure, workers) == ("mine.csv", strategies.measure, 3)
+
+
+def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):
+    runs = []
+    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
+    datasets.load_dog_cat().attrs["source"] = "GitHub"
+    assert commands.main(["autopsy", "--workers", "1"]) == 0
+    cells, path, measure, workers, _ = runs[0]
+    assert len(cells) == 3 * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
+    assert measure is autopsy.measure
+
+
+@pytest.mark.parametrize(
+    "command, complaint",
+    [
+        (["compare", "--sizes", "few"], "sizes has 'few'. Give numbers of pictures, or 'all'."),
+        (["compare", "--seeds", "0"], "seeds is 0. Give a whole number from 1 on."),
+        (["compare", "--domains", "digits", "--workers", "0"], "workers is 0. Give a whole number from 1"),
+    ],
+)
+def test_nonsense_on_the_command_line_is_told_in_a_line(drawn, capsys, command, complaint):
+    assert commands.main(command) == 1
+    assert capsys.readouterr().err.startswith(f"\n{complaint}")
+
+
+def test_data_says_where_the_photos_come_from(drawn, monkeypatch, capsys):
+    monkeypatch.setattr(datasets, "check", lambda: "as they should be")
+    assert commands.main(["data"]) == 0
+    assert capsys.readouterr().out == (
+        "as they should be\nSource: drawn pets. The first of them: cat.0.jpg\n"
+    )
+
+
+def test_whoever_stops_a_command_sees_no_traceback(monkeypatch, capsys):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(datasets, "check", stopped)
+    assert commands.main(["data", "--check"]) == 1
+    assert capsys.readouterr().err == "\nStopped.\n"
 
 
 def test_data_check_prints_one_line(photos, capsys):

@@ -127,6 +127,21 @@ def test_blank_pictures_are_duplicates_of_each_other_only(tmp_path):
     assert pairs[["path_a", "path_b"]].to_numpy().tolist() == [[black, white]]
 
 
+def test_edges_are_told_by_their_direction(tmp_path):
+    stripes = np.zeros((64, 64, 3), np.uint8)
+    stripes[:, ::8] = 255
+    upright, lying = (
+        save(tmp_path / "upright.png", stripes),
+        save(tmp_path / "lying.png", stripes.swapaxes(0, 1)),
+    )
+    features = survey.edge_features(table(upright, lying))
+    assert features.shape == (2, 576) and features.dtype == np.float32
+    np.testing.assert_allclose((features**2).sum(axis=1), 1, rtol=1e-5)
+    in_directions = (features.reshape(2, 64, 9) ** 2).sum(axis=1)
+    assert in_directions[0].argmax() == 0 and in_directions[1].argmax() == 4  # across, and down: 90°
+    np.testing.assert_allclose(in_directions.max(axis=1), 1, rtol=1e-5)
+
+
 @pytest.mark.parametrize("n", [0, 1])
 def test_too_few_images_have_no_pairs(pets, n):
     assert survey.find_near_duplicates(pets[:n]).empty
