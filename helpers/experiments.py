@@ -128,24 +128,34 @@ def _prepare_worker() -> None:
 
 
 def append(path: Path, record: Record) -> None:
-    """Write a record as one line, in one piece, and see it to the disk."""
+    """Write a record as one line, in one piece, and see it to the disk.
+
+    Raises:
+        ValueError: the file cannot be written. What it held stays, and the next run goes on from there.
+    """
     is_new = not path.is_file() or path.stat().st_size == 0
     line = io.StringIO()
     writer = csv.DictWriter(line, list(record), lineterminator="\n")
     if is_new:
-        path.parent.mkdir(parents=True, exist_ok=True)
         writer.writeheader()
     else:
         writer.fieldnames = next(csv.reader([_whole_lines(path).split("\n", 1)[0]]))
     writer.writerow(record)
-    with path.open("a", encoding="utf-8", newline="") as file:
-        file.write(line.getvalue())
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write(line.getvalue())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise checks.CourseError(
+            f"'{path.name}' cannot be written in '{path.parent}' ({error.strerror or error}). "
+            "Make room there, or name another file, and start again: it goes on where it stopped."
+        ) from error
 
 
 def _cut_off_the_unfinished(path: Path) -> None:
-    if path.is_file():
+    if path.is_file() and not path.read_bytes().endswith(b"\n"):
         with runtime.written_whole(path) as unfinished:
             unfinished.write_text(_whole_lines(path), encoding="utf-8", newline="")
 

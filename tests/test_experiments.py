@@ -1,5 +1,6 @@
 """Experiments that can be killed: what is on disk is whole, and nothing is lost or done twice."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import time
 import pandas as pd
 import pytest
 
-from helpers import experiments
+from helpers import checks, experiments
 from helpers.runtime import COURSE_FOLDER
 
 CELLS = [
@@ -72,6 +73,39 @@ def test_a_line_that_was_cut_off_is_done_again(tmp_path):
     assert len(experiments.read(path)) == 2
     experiments.run(CELLS[:3], path, half, workers=1)
     assert experiments.read(path)[["name", "size", "seed"]].to_dict("records") == CELLS[:3]
+
+
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, monkeypatch):
+    path = tmp_path / "results.csv"
+    experiments.run(CELLS[:2], path, half, workers=1)
+
+    def full(descriptor):
+        path.write_bytes(path.read_bytes()[:-9])  # half of the line is there
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(checks.CourseError, match="No space .*Make room"):
+        patch.setattr(experiments.os, "fsync", full)
+        experiments.run(CELLS[:3], path, half, workers=1)
+    assert len(experiments.read(path)) == 2
+    experiments.run(CELLS[:3], path, half, workers=1)
+    assert experiments.read(path)[["name", "size", "seed"]].to_dict("records") == CELLS[:3]
+
+
+def test_a_folder_that_is_none_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(checks.CourseError, match="'r.csv' cannot be written in .*file.*name another file"):
+        experiments.run(CELLS[:1], tmp_path / "file" / "r.csv", half, workers=1)
+
+
+def test_a_file_of_something_else_is_left_alone(tmp_path):
+    other = tmp_path / "other.csv"
+    other.write_text("path,label\ncat.0.jpg,cat\n", encoding="utf-8")
+    with pytest.raises(checks.CourseError, match="no column name, seed, size: it is of another experiment"):
+        experiments.run(CELLS, other, half, workers=1)
+    assert other.read_text(encoding="utf-8") == "path,label\ncat.0.jpg,cat\n"
+    other.write_bytes(b"\xff\xd8 a photo\n")
+    with pytest.raises(checks.CourseError, match="'other.csv' is no table of results. Name another file"):
+        experiments.run(CELLS, other, half, workers=1)
 
 
 def test_a_failing_cell_stops_the_run_and_keeps_the_rest(tmp_path):
