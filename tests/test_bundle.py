@@ -269,6 +269,16 @@ def test_a_course_that_is_no_checkout_is_named(tmp_path):
         bundle._write_course(tmp_path / "course", tmp_path / "course.zip")
 
 
+def test_the_command_hands_on_what_was_asked_for_and_says_where_the_bundle_is(monkeypatch, capsys):
+    made, photos = [], pd.DataFrame({"path": ["cat.0.jpg"], "label": ["cat"]})
+    photos.attrs["source"] = "GitHub"
+    monkeypatch.setattr(datasets, "load_dog_cat", lambda: photos)
+    monkeypatch.setattr(bundle, "make", lambda *asked, **more: made.append((*asked[2:], more)) or 2.4e9)
+    assert commands.main(["bundle", "--platform", "mac", "--python", "3.12", "--student"]) == 0
+    assert made == [(["mac"], ["3.12"], {"for_students": True})]
+    assert f"2.4 GB are in {lessons.BUILD / 'bundle'}. Copy that folder" in capsys.readouterr().out
+
+
 def test_without_photos_no_bundle_is_made(monkeypatch, capsys):
     data = pd.DataFrame({"path": ["cat.0.jpg"], "label": ["cat"]})
     data.attrs["source"] = "drawn pets"

@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
 from helpers import (
+    augment,
     backbones,
     comparison,
     datasets,
@@ -134,6 +135,26 @@ def test_cells_of_the_grid():
     assert cheap == sorted(cheap)  # seed by seed
     small = strategies.grid_cells([HEAD_ONLY], [domains.DIGITS], ["20"], seeds=2)
     assert [(cell["size"], cell["seed"]) for cell in small] == [("20", 0), ("20", 1)]
+
+
+def test_bases_whose_weights_are_out_of_reach_are_left_out_and_named(monkeypatch, capsys):
+    def load(name, image_size):
+        if name != backbones.DEFAULT:
+            raise FileNotFoundError(f"{name} could not be fetched")
+
+    monkeypatch.setattr(strategies, "_base", load)
+    cells = strategies.base_cells()
+    assert {cell["base"] for cell in cells} == {backbones.DEFAULT} and len(cells) == 40
+    assert capsys.readouterr().out == "mobilenet 0.25 could not be fetched\n"
+
+
+def test_on_kept_activations_the_training_is_that_of_the_whole_network(base, pets, kept):
+    before = base.get_weights()
+    ways = strategies.whole_or_kept(pets, kept, base, augment.Augmenter(), 20, seeds=1, epochs=2, views=1)
+    assert ways["way"].tolist() == ["whole network", "kept activations"]
+    one_picture = 1 / len(pets.held_out)
+    assert ways["accuracy"].iloc[0] == pytest.approx(ways["accuracy"].iloc[1], abs=1.01 * one_picture)
+    assert all(np.array_equal(*pair) for pair in zip(before, base.get_weights(), strict=True))
 
 
 def test_every_strategy_with_steps_has_the_same_rates_to_choose_from():
