@@ -290,7 +290,7 @@ SMALLER = {
     "02_stratified_split.ipynb": {"sample(300": "sample(80", "in (140, 350)": "in (140, 70)"},
     "04_warm_up.ipynb": {"sample(100": "sample(40", "epochs=20": "epochs=2"},
     "05_fine_tuning.ipynb": {
-        "sample(150": "sample(30",
+        "sample(100": "sample(20",
         "224": "96",
         "range(2)]": "range(1)]",
         "learning_rate=rate)": 'learning_rate=rate, from_layer="block7a_expand_conv")',
