@@ -1,6 +1,7 @@
 # The course's commands. Needs Python 3.11 to 3.13, git and make; everything else goes into .venv.
 # To choose the Python:   make run PYTHON=/path/to/python3.12
 # To run some lessons:    make run LESSONS="01 03"
+# To time one thing:      make bench ONLY="augmentation features"
 # To bundle for others:   make bundle STUDENT=yes PLATFORMS="windows mac" PYTHONS="3.12 3.13"
 
 python := .venv/bin/python
@@ -9,12 +10,14 @@ colab_python := .venv-colab/bin/python
 colab_installed := .venv-colab/runtime-installed
 browser_packages := build/browser-packages
 browser_installed := $(browser_packages)/installed
+bench_packages := build/bench-packages
+bench_installed := $(bench_packages)/installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 # Two test files at a time, each from top to bottom in one process: a lesson's cells share a kernel.
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test clean
+.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -53,6 +56,9 @@ bundle-test: $(installed)  ## make the bundle, and install and run it with the n
 browser-test: $(installed) $(browser_installed)  ## open lessons in a real browser and move their sliders
 	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser
 
+bench: $(installed) $(bench_installed)  ## time the helpers beside others' ways: a table, and build/bench.json
+	@PYTHONPATH=$(CURDIR):tests:$(bench_packages) $(python) -m bench $(addprefix --only ,$(ONLY))
+
 clean:  ## delete what run and test left behind, but neither .venv nor the data
 	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -74,6 +80,11 @@ $(browser_installed): tests/browser/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(browser_packages) \
 	    --requirement tests/browser/requirements.txt
 	@touch $(browser_installed)
+
+# Beside the course's own packages, too, and without a second OpenCV or NumPy. If it fails, its line says so.
+$(bench_installed): tests/bench/requirements.txt
+	@-$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(bench_packages) \
+	    --no-deps --requirement tests/bench/requirements.txt && touch $(bench_installed)
 
 define make_environment
 	@found=; for candidate in $(candidates); do \

@@ -172,18 +172,19 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     _check_model(model)
     checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
-    model.compile(
-        optimizer=keras.optimizers.Adam(float(learning_rate)),
-        loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
-        metrics=[
-            keras.metrics.BinaryAccuracy(name="accuracy")
-            if two_classes
-            else keras.metrics.CategoricalAccuracy(name="accuracy")
-        ],
-    )
-    # Else Keras makes the optimizer's variables in the first step, and traces that step twice: for a whole
-    # base network some six seconds.
-    model.optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():  # on several devices, each holds the optimizer's numbers
+        model.compile(
+            optimizer=keras.optimizers.Adam(float(learning_rate)),
+            loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
+            metrics=[
+                keras.metrics.BinaryAccuracy(name="accuracy")
+                if two_classes
+                else keras.metrics.CategoricalAccuracy(name="accuracy")
+            ],
+        )
+        # Else Keras makes the optimizer's variables in the first step, and traces that step twice: for a
+        # whole base network some six seconds.
+        model.optimizer.build(model.trainable_variables)
 
 
 def warm_up(

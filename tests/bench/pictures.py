@@ -1,0 +1,49 @@
+"""Augmentation: JPEG files to float batches."""
+
+from helpers.augment import Augmenter, ImageBatches
+
+from . import peers
+from .measure import Result, Setting, in_turns, middle, spread
+
+
+def augmentation(setting: Setting) -> list[Result]:
+    """Time zoom, rotation, brightness and flip from files to batches, against four others."""
+    size = setting.size(224)
+    data = setting.data.sample(min(len(setting.data), 512), random_state=0)
+    augmenter = Augmenter(peers.ZOOM, peers.ROTATION, peers.BRIGHTNESS, horizontal_flip=True)
+    batches = ImageBatches(data, size, peers.BATCH_SIZE, augmenter, shuffle=True)
+
+    def ours() -> None:
+        for number in range(len(batches)):
+            pictures, _ = batches[number]
+        assert pictures.shape[1:] == (size, size, 3) and pictures.dtype == "float32"
+
+    def run(make_batches):
+        return lambda: [batch.shape for batch in make_batches(data, size)]
+
+    runs, missing = {"ours": ours}, {}
+    for name, make_batches in peers.AUGMENTATIONS.items():
+        try:
+            next(make_batches(data.head(peers.BATCH_SIZE), size))  # to import it, and to see it work
+            runs[name] = run(make_batches)
+        except ImportError as error:
+            missing[name] = f"not measured: {error}"
+    seconds = in_turns(runs, setting.repeats(5))
+    rates = {name: [len(data) / took for took in times] for name, times in seconds.items()}
+    best = max((name for name in rates if name != "ours"), key=lambda name: middle(rates[name]))
+    results = []
+    for name in peers.AUGMENTATIONS:
+        targets = [3] if name == "the tutorial's generator" else []
+        targets += [1] if name == best else []
+        results.append(
+            Result(
+                f"augmentation, JPEG file → float batch, {size} px",
+                name + (" (the best of them)" if name == best else ""),
+                spread(rates["ours"], "images/s"),
+                spread(rates[name], "images/s") if name in rates else "–",
+                middle(rates["ours"]) / middle(rates[name]) if name in rates else None,
+                max(targets, default=None),
+                note=missing.get(name, ""),
+            )
+        )
+    return results
