@@ -223,9 +223,16 @@ class ImageBatches(keras.utils.PyDataset):
         Returns:
             Pictures, float32 `(b, image_size, image_size, 3)`, RGB, 0-255, and their rows of `targets`.
         """
+        return self.read(self.rows(index))
+
+    def rows(self, index: int) -> np.ndarray:
+        """Return which rows of `data` batch number `index` of the current epoch holds."""
         if not 0 <= index < len(self):
             raise IndexError(f"There is no batch {index}. Ask for 0 to {len(self) - 1}.")
-        rows = self.order()[index * self.batch_size : (index + 1) * self.batch_size]
+        return self.order()[index * self.batch_size : (index + 1) * self.batch_size]
+
+    def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return pictures and targets of some rows of `data`, as the current epoch shows them."""
         epoch = self.epoch
         pictures = np.empty((len(rows), self.image_size, self.image_size, 3), np.float32)
 

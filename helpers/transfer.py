@@ -21,7 +21,7 @@ import tensorflow as tf
 from keras import layers
 from tqdm.keras import TqdmCallback
 
-from . import checks, runtime
+from . import checks, parallel, runtime
 from .augment import ImageBatches
 from .features import kept_outputs, out_of_memory_told
 
@@ -172,9 +172,12 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     _check_model(model)
     checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
-    with model.distribute_strategy.scope():  # on several devices, each holds the optimizer's numbers
+    # In half precision small gradients would become 0: the loss is scaled up, and the gradients down again.
+    halves = "float16" in {layer.compute_dtype for layer in model.layers}
+    with parallel.strategy_of(model).scope():
+        optimizer = keras.optimizers.Adam(float(learning_rate))
         model.compile(
-            optimizer=keras.optimizers.Adam(float(learning_rate)),
+            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if halves else optimizer,
             loss=keras.losses.BinaryCrossentropy() if two_classes else keras.losses.CategoricalCrossentropy(),
             metrics=[
                 keras.metrics.BinaryAccuracy(name="accuracy")
@@ -221,21 +224,35 @@ def warm_up(
     _check_class_weight(class_weight, len(train_batches.classes))
     compile_classifier(model, learning_rate)
     with _failure_of_batches_told(train_batches, val_batches):
-        return model.fit(
-            train_batches,
-            validation_data=val_batches,
-            epochs=epochs,
-            class_weight=class_weight,
-            # A new head begins with guesses, and its first epoch tells little.
-            callbacks=[
-                _Wrecked(from_epoch=1),
-                _EpochOrder(train_batches),
-                *_progress_bar(),
-                *_scheduler(schedule),
-            ],
-            shuffle=False,  # Keras would mix the batches by an unseeded generator; they bring their own order
-            verbose=0,
-        )
+        # A new head begins with guesses, and its first epoch tells little.
+        callbacks = [
+            _Wrecked(from_epoch=1),
+            _EpochOrder(train_batches),
+            *_progress_bar(),
+            *_scheduler(schedule),
+        ]
+        return _fit(model, train_batches, val_batches, epochs, callbacks, class_weight)
+
+
+def _fit(
+    model: keras.Model,
+    train: keras.utils.PyDataset,
+    val: keras.utils.PyDataset | None,
+    epochs: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+    class_weight: dict[int, float] | None = None,
+) -> keras.callbacks.History:
+    if parallel.n_devices(model) > 1:
+        return parallel.fit(model, train, val, epochs, callbacks, class_weight)
+    return model.fit(
+        train,
+        validation_data=val,
+        epochs=epochs,
+        class_weight=class_weight,
+        callbacks=callbacks,
+        shuffle=False,  # Keras would mix the batches by an unseeded generator; they bring their own order
+        verbose=0,
+    )
 
 
 def warm_up_on_features(
@@ -274,9 +291,14 @@ def warm_up_on_features(
     checks.whole_number("seed", seed, 0)
     checks.whole_number("batch_size", batch_size, 1)
     _check_batch_size(batch_size, len(train[0]))
-    compile_classifier(head, learning_rate)
+    # A head is too small to be worth spreading: where the model is on several devices, a copy learns on one.
+    trained = head
+    if parallel.n_devices(model) > 1:
+        trained = keras.models.clone_model(head)
+        trained.set_weights(head.get_weights())
+    compile_classifier(trained, learning_rate)
     keras.utils.set_random_seed(seed)
-    return head.fit(
+    history = trained.fit(
         *train,
         validation_data=val,
         epochs=epochs,
@@ -285,6 +307,9 @@ def warm_up_on_features(
         callbacks=[_Wrecked(from_epoch=epochs), *_progress_bar(), *_scheduler(schedule)],
         verbose=0,
     )
+    if trained is not head:
+        head.set_weights(trained.get_weights())
+    return history
 
 
 def fine_tune(
@@ -337,7 +362,8 @@ def fine_tune(
         folder.mkdir()
         copies = []
         if keep is not None:
-            copies = [_KeptCopy(folder, Path(keep) / _recipe_key(model, train_batches, settings))]
+            kept = Path(keep) / _recipe_key(model, train_batches, settings)
+            copies = [_KeptCopy(folder, kept, writes=parallel.is_chief(model))]
         with _failure_of_batches_told(train_batches, val_batches):
             return _fit_resumably(trained, train, val, settings, folder, copies)
 
@@ -380,11 +406,12 @@ def _trained_part(
     numbers = np.prod(lower.output_shape[1:]) * (len(train_batches.data) + len(val_batches.data))
     if 4 * numbers > ACTIVATIONS_BYTES:
         return model, train_batches, val_batches
-    activations = keras.Input(lower.output_shape[1:], name="activations")
-    x = upper(activations)
-    for layer in model.layers[model.layers.index(base) + 1 :]:
-        x = layer(x)
-    part = keras.Model(activations, x, name=f"{model.name}_from_{from_layer}")
+    with parallel.strategy_of(model).scope():
+        activations = keras.Input(lower.output_shape[1:], name="activations")
+        x = upper(activations)
+        for layer in model.layers[model.layers.index(base) + 1 :]:
+            x = layer(x)
+        part = keras.Model(activations, x, name=f"{model.name}_from_{from_layer}")
     return part, ActivationBatches(lower, train_batches), ActivationBatches(lower, val_batches)
 
 
@@ -400,9 +427,10 @@ def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.M
     _check_base(base)
     _check_layer(base, from_layer)
     cut = base.get_layer(from_layer).input
-    lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
     try:
-        upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
+        with parallel.strategy_of(base).scope():
+            lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
+            upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
     except ValueError as error:
         raise checks.CourseError(
             f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
@@ -424,6 +452,7 @@ class ActivationBatches(keras.utils.PyDataset):
         if not isinstance(batches, ImageBatches):
             raise checks.CourseError(f"batches is {checks.shown(batches)}. Give augment.ImageBatches.")
         self.lower, self.batches = lower, batches
+        self.labels, self.batch_size = batches.labels, batches.batch_size
 
     @cached_property
     def activations(self) -> np.ndarray:
@@ -438,8 +467,14 @@ class ActivationBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return batch `index`: activations `(b, height, width, channels)` and their targets."""
-        size = self.batches.batch_size
-        rows = self.batches.order()[index * size : (index + 1) * size]
+        return self.read(self.rows(index))
+
+    def rows(self, index: int) -> np.ndarray:
+        """Return which rows batch `index` holds, as the pictures' batches do."""
+        return self.batches.rows(index)
+
+    def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return activations and targets of some rows."""
         return self.activations[rows], self.batches.targets[rows]
 
 
@@ -455,11 +490,12 @@ def _fit_resumably(
     best, log, backup = folder / "best.weights.h5", folder / "epochs.csv", folder / "backup"
     past = _finished_epochs(log, backup)
     if len(past) < settings.epochs and _epochs_since_best(past) < settings.patience:
-        model.fit(
+        _fit(
+            model,
             train,
-            validation_data=val,
-            epochs=settings.epochs,
-            callbacks=[
+            val,
+            settings.epochs,
+            [
                 _Wrecked(),  # before the next three, which are to keep nothing of a wrecked epoch
                 _EpochOrder(getattr(train, "batches", train)),
                 keras.callbacks.ModelCheckpoint(
@@ -476,8 +512,6 @@ def _fit_resumably(
                 _EarlyStopping(past, monitor="val_loss", patience=settings.patience),
                 *_progress_bar(),
             ],
-            shuffle=False,
-            verbose=0,
         )
         model._initial_epoch = None  # Keras leaves the resumed epoch here; the next fit would start at it
     model.load_weights(best)
@@ -584,9 +618,9 @@ class _KeptCopy(keras.callbacks.Callback):
     A copy takes the former one's place when it is whole.
     """
 
-    def __init__(self, folder: Path, kept: Path):
+    def __init__(self, folder: Path, kept: Path, writes: bool = True):
         super().__init__()
-        self.folder, self.kept, self.refused = folder, kept, False
+        self.folder, self.kept, self.refused, self.writes = folder, kept, False, writes
         self.former = kept.with_name(f"{kept.name}.former")
         # The former one counts where an interruption came between two renames, or the newer one is damaged.
         sound = next((copy for copy in (kept, self.former) if runtime.is_sealed(copy)), None)
@@ -596,6 +630,8 @@ class _KeptCopy(keras.callbacks.Callback):
             print(f"The training kept in {kept} is damaged, and begins anew.")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        if not self.writes:  # of several machines, one does
+            return
         unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")
         try:
             shutil.rmtree(unfinished, ignore_errors=True)

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import backbones, checkpoints, images
+from helpers import backbones, checkpoints, features, images, transfer
 
 MOBILENET_FILE = "mobilenet_2_5_224_tf_no_top.h5"
 
@@ -172,3 +172,37 @@ def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
 def test_wrong_arguments(settings, message):
     with pytest.raises(ValueError, match=message):
         backbones.load(**{"name": "efficientnet_lite0", **settings})
+
+
+def test_mixed_precision_is_half_inside_and_leaves_nothing_behind(pictures):
+    whole = transfer.build_classifier(backbones.load(image_size=64))
+    half = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True))
+    base = transfer.base_of(half)
+    assert base.get_layer("top_conv").compute_dtype == "float16"
+    assert {weight.dtype for weight in half.weights} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+    outputs = half.predict_on_batch(pictures)
+    assert outputs.dtype == np.float32
+    np.testing.assert_allclose(outputs, whole.predict_on_batch(pictures), atol=0.02)
+    assert features.fingerprint(base) != features.fingerprint(transfer.base_of(whole))
+
+
+def test_mixed_precision_learns_with_a_scaled_loss(pictures):
+    model = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True), dropout=0)
+    transfer.unfreeze(transfer.base_of(model), "top_conv")
+    transfer.compile_classifier(model, 1e-3)
+    assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    model.optimizer.learning_rate = 2e-3  # as a schedule does
+    assert float(model.optimizer.learning_rate) == pytest.approx(2e-3)
+    before = model.get_weights()
+    losses = model.fit(pictures, np.array([0.0, 1.0]), epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert sum(not np.array_equal(*pair) for pair in zip(before, model.get_weights())) == 3
+
+
+def test_mixed_precision_is_undone_where_building_fails():
+    with pytest.raises(ValueError):
+        backbones.load("vgg16", alpha=0.5, mixed_precision=True)
+    with pytest.raises(Exception, match="fails"), backbones._policy("mixed_float16"):
+        raise Exception("it fails")
+    assert keras.config.dtype_policy().name == "float32"

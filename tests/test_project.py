@@ -18,7 +18,7 @@ from helpers.runtime import COURSE_FOLDER
 # last: notebooks import them, rooms do not.
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
-    *("checkpoints", "backbones", "features", "transfer", "evaluate"),
+    *("parallel", "checkpoints", "backbones", "features", "transfer", "evaluate"),
     *("domains", "experiments", "comparison", "strategies", "autopsy"),
     *("pages", "lessons", "editions", "bundle", "__main__", "exercises", "plots", "explore"),
 )
