@@ -23,6 +23,7 @@ from .model import (
     learning_curves,
     picture_rows,
     schedule,
+    time_a_photo,
     training_against_validation,
     weights_of_parts,
 )
@@ -78,6 +79,7 @@ __all__ = [
     "side_by_side",
     "start_slope_asymptote",
     "threshold_costs",
+    "time_a_photo",
     "training_against_validation",
     "variants",
     "waterfall",

@@ -35,6 +35,34 @@ def weights_of_parts(counts: pd.Series, network: str) -> core.DescribedFigure:
     )
 
 
+def time_a_photo(milliseconds: pd.Series) -> core.DescribedFigure:
+    """Draw what each step of the work on a photo takes, on a logarithmic axis.
+
+    Args:
+        milliseconds: time for one photo, the step's name as the index, the first on top.
+    """
+    figure, axis = core.new_figure(7, 1.0 + 0.4 * len(milliseconds))
+    longest = milliseconds.idxmax()
+    colours = [core.ORANGE if step == longest else core.BLUE for step in milliseconds.index]
+    shown = [f"{took:.2g} ms" for took in milliseconds]
+    left = milliseconds.min() / 3
+    axis.barh(milliseconds.index, milliseconds - left, left=left, color=colours)
+    for place, (took, text) in enumerate(zip(milliseconds, shown, strict=True)):
+        axis.text(took, place, f" {text}", va="center", fontsize=8)
+    axis.set_xscale("log")
+    axis.set_xlim(left, milliseconds.max() * 5)
+    axis.invert_yaxis()
+    axis.set_xlabel("time for one photo (ms, each gridline ten times the one before)")
+    ratio = milliseconds.max() / milliseconds.min()
+    axis.set_title(f"The longest step takes {ratio:,.0f} times as long as the shortest: {longest}")
+    return core.describe(
+        figure,
+        "Bars, on a logarithmic axis, of the time that each step takes for one photo. "
+        + ", ".join(f"{step}: {text}" for step, text in zip(milliseconds.index, shown, strict=True))
+        + ".",
+    )
+
+
 def feature_maps(
     picture: np.ndarray, maps: Mapping[str, np.ndarray], finding: str, most: int = 6
 ) -> core.DescribedFigure:

@@ -29,6 +29,7 @@ from helpers import (
     images,
     lessons,
     pages,
+    parallel,
     runtime,
     splits,
     strategies,
@@ -38,7 +39,7 @@ from helpers import (
 
 ROOMS = (
     *(runtime, drawings, images, datasets, colab, survey, splits, augment),
-    *(checkpoints, backbones, features, transfer, evaluate),
+    *(parallel, checkpoints, backbones, features, transfer, evaluate),
     *(domains, experiments, comparison, strategies, autopsy),
     *(pages, lessons, editions, bundle, explore),
 )
@@ -51,6 +52,8 @@ WITHOUT_NONSENSE = {
     *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
     *("drawings.mirrored", "drawings.both_sides"),
     *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_told"),
+    *("parallel.strategy_of", "parallel.n_devices", "parallel.is_chief", "parallel.spread"),
+    *("parallel.outputs_of", "parallel.fit"),
     *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
     # Where a session is, and what it has; its folders are tried, not refused: see test_colab.py.
     *("colab.accelerator", "colab.is_colab", "colab.prepare", "colab.training_folder"),
@@ -252,6 +255,10 @@ CASES = {
         (lambda m, b: backbones.load(image_size=16), "image_size is 16. Give a whole number from 32 on"),
         (lambda m, b: backbones.load(image_size="224"), "image_size is '224'. Give a whole number"),
         (lambda m, b: backbones.load(weights="best"), "weights is 'best'. Choose one of imagenet, None"),
+        (
+            lambda m, b: backbones.load(mixed_precision="bf16"),
+            "mixed_precision is 'bf16'. Choose one of True, False",
+        ),
         (lambda m, b: backbones.load("vgg16", alpha=0.5), r"alpha is 0.5. Choose one of 1.0\."),
         (
             lambda m, b: backbones.load("mobilenet", alpha=0.6),
@@ -271,6 +278,11 @@ CASES = {
     ],
     "features.outputs_of": [
         (lambda m, b: features.outputs_of(m, []), "paths is empty. Name at least one picture")
+    ],
+    "parallel.share": [
+        (lambda m, b: parallel.share(-1, 0, 2), "n is -1. Give a whole number from 0 on"),
+        (lambda m, b: parallel.share(8, 0, 0), "devices is 0. Give a whole number from 1 on"),
+        (lambda m, b: parallel.share(8, 2, 2), "device is 2. Give a whole number from 0 to 1"),
     ],
     "transfer.build_classifier": [
         (
