@@ -203,6 +203,7 @@ class ImageBatches(keras.utils.PyDataset):
         if augmenter is not None and not callable(augmenter):
             raise checks.CourseError(f"augmenter is {checks.shown(augmenter)}. Give an Augmenter, or None.")
         self.data = data.reset_index(drop=True)
+        self._paths = self.data["path"].tolist()
         self.image_size, self.batch_size = image_size, batch_size
         self.augmenter, self.shuffle, self.seed = augmenter, shuffle, seed
         self.classes = tuple(sorted(set(data["label"])) if classes is None else classes)
@@ -270,7 +271,7 @@ class ImageBatches(keras.utils.PyDataset):
         self._in_epoch = False
 
     def _picture(self, row: int, epoch: int) -> np.ndarray:
-        path = self.data["path"].iat[row]
+        path = self._paths[row]
         if self.augmenter is None:
             return images.read(path, self.image_size)
         rng = np.random.default_rng([self.seed, epoch, row])

@@ -232,7 +232,7 @@ def albumentations_batches(data: pd.DataFrame, size: int) -> Iterator[np.ndarray
     change = albumentations.Compose(
         [
             albumentations.RandomResizedCrop(size=(size, size), scale=(low**2, high**2), ratio=(1, 1)),
-            albumentations.Rotate(ROTATION, border_mode=cv2.BORDER_REFLECT),
+            albumentations.Rotate(ROTATION, border_mode=cv2.BORDER_REFLECT, p=1),
             albumentations.RandomBrightnessContrast(BRIGHTNESS[1] - 1, 0, p=1),
             albumentations.HorizontalFlip(),
         ]
