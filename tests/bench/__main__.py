@@ -31,7 +31,8 @@ COMPARISONS: dict[str, Callable[[Setting], list[Result]]] = {
     "memory": growth.memory,
     "fine-tuning": trainings.fine_tuning,
     "accuracy": trainings.cross_validated_accuracy,
-    "head": trainings.from_files_to_a_head,
+    "head": trainings.against_tensorflow,
+    "tutorial": trainings.against_the_tutorial,
 }
 VERDICTS = {True: "reached", False: "MISSED", None: ""}
 
@@ -43,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> list[dict]:
     parser.add_argument("--quick", action="store_true", help="drawn pets, once: only shows that it runs")
     parser.add_argument("--output", type=Path, default=COURSE_FOLDER / "build" / "bench.json")
     chosen = parser.parse_args(arguments)
-    description, lines = machine(), []
+    description = machine()
+    lines = _kept(chosen.output, description, chosen.only or COMPARISONS)
     print(f"{description['processor']}, {description['cores']} cores; ", end="")
     print(", ".join(f"{name} {number}" for name, number in description["versions"].items()))
     with TemporaryDirectory() as folder:
@@ -51,16 +53,31 @@ def main(arguments: Sequence[str] | None = None) -> list[dict]:
         print(f"{len(setting.data):,} pictures: {setting.data.attrs['source']}\n", flush=True)
         for name in chosen.only or COMPARISONS:
             start = time.perf_counter()
+            print(f"[{name}]", flush=True)
             for result in COMPARISONS[name](setting):
                 lines.append({"comparison": name, **asdict(result), "reached": result.reached})
                 print(told(result), flush=True)
-            print(f"    [{name}: {time.perf_counter() - start:.0f} s]\n", flush=True)
+            print(f"    ({time.perf_counter() - start:.0f} s)\n", flush=True)
+            _write(chosen.output, description, lines)
     missed = [line["what"] for line in lines if line["reached"] is False]
     print(f"{sum(line['reached'] is True for line in lines)} targets reached, {len(missed)} missed.")
-    chosen.output.parent.mkdir(parents=True, exist_ok=True)
-    report = {"date": date.today().isoformat(), "machine": description, "results": lines}
-    chosen.output.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     return lines
+
+
+def _kept(output: Path, description: dict, again: Sequence[str]) -> list[dict]:
+    """Return what an earlier run on this machine found, less the comparisons that run again."""
+    try:
+        report = json.loads(output.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    lines = report["results"] if report["machine"] == description else []
+    return [line for line in lines if line["comparison"] not in again]
+
+
+def _write(output: Path, description: dict, lines: list[dict]) -> None:
+    report = {"date": date.today().isoformat(), "machine": description, "results": lines}
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
 def _setting(quick: bool, folder: Path) -> Setting:
