@@ -17,7 +17,7 @@ FROM_LAYER = "block6a_expand_conv"  # of lesson 5: the last two stages, six bloc
 
 
 def against_tensorflow(setting: Setting) -> list[Result]:
-    """Time the course's warm-up on bottleneck features, and the recipe of TensorFlow's tutorial, on one split.
+    """Time the course's warm-up, and the recipe of TensorFlow's tutorial, on one split.
 
     The recipe runs once, since it takes minutes and consists of epochs that all cost the same; the course's
     runs before and after it.
