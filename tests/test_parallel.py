@@ -6,10 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
-from helpers import datasets, parallel
+from helpers import augment, datasets, parallel, transfer
 from helpers.runtime import COURSE_FOLDER
 
 SECONDS = 200
@@ -91,3 +93,55 @@ def test_every_row_is_someones_and_shares_are_of_one_size(n, devices):
     shares = [parallel.share(n, device, devices) for device in range(devices)]
     assert len({len(mine) for mine in shares}) == 1
     assert sorted(row for mine in shares for row in mine if row >= 0) == list(range(n))
+
+
+def small_classifier():
+    keras.utils.set_random_seed(0)
+    x = pictures = keras.Input((32, 32, 3))
+    x = layers.Rescaling(1 / 127.5, -1)(x)
+    x = layers.Conv2D(8, 3, strides=4, name="conv")(x)
+    return transfer.build_classifier(keras.Model(pictures, x, name="small"), CLASSES, dropout=0, l2=0.01)
+
+
+CLASSES = ("cat", "dog", "neither")
+
+
+@pytest.fixture
+def batches(tmp_path):
+    data = datasets.draw_pets(20, seed=5, folder=tmp_path / "pets", size=32).sample(frac=1, random_state=0)
+    return [augment.ImageBatches(part, 32, batch_size=8, classes=CLASSES) for part in (data[:13], data[13:])]
+
+
+def test_the_loop_is_keras_own_where_there_is_one_device(batches):
+    """Three classes, class weights, a last batch of five: the same curves and weights as `fit` gives."""
+    results = []
+    for fit in (parallel.fit, transfer._fit):
+        model = small_classifier()
+        transfer.compile_classifier(model, 1e-2)
+        history = fit(model, *batches, 3, [], {0: 0.5, 1: 2.0, 2: 1.0})
+        results.append((history.history, model.get_weights()))
+    (ours, weights), (theirs, their_weights) = results
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, err_msg=name)
+    for one, other in zip(weights, their_weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_a_callback_ends_it_and_validation_may_be_left_out(batches):
+    model = small_classifier()
+    transfer.compile_classifier(model, 1e-2)
+
+    class Enough(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.stop_training = epoch == 1
+
+    history = parallel.fit(model, batches[0], None, 5, [Enough()])
+    assert history.epoch == [0, 1] and set(history.history) == {"accuracy", "loss"}
+
+
+def test_outputs_are_the_networks():
+    model = small_classifier()
+    inputs = np.random.default_rng(0).uniform(0, 255, (7, 32, 32, 3)).astype("float32")
+    outputs = parallel.outputs_of(model, lambda rows: inputs[rows], 7, batch_size=3)
+    np.testing.assert_allclose(outputs, model.predict_on_batch(inputs), atol=1e-5)
