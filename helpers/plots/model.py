@@ -54,7 +54,7 @@ def time_a_photo(milliseconds: pd.Series) -> core.DescribedFigure:
     axis.invert_yaxis()
     axis.set_xlabel("time for one photo (ms, each gridline ten times the one before)")
     ratio = milliseconds.max() / milliseconds.min()
-    axis.set_title(f"The longest step takes {ratio:,.0f} times as long as the shortest: {longest}")
+    axis.set_title(f"{longest}: {ratio:,.0f} times as long as the shortest step")
     return core.describe(
         figure,
         "Bars, on a logarithmic axis, of the time that each step takes for one photo. "
