@@ -15,7 +15,7 @@ from .measure import Result, Setting, in_turns, middle, spread
 def bottleneck_features(setting: Setting) -> list[Result]:
     """Time features of picture files: ours, `model.predict`, and what matrix products would allow."""
     size = setting.size(224)
-    data = setting.data.sample(min(len(setting.data), 512), random_state=0)
+    data = setting.data.sample(min(len(setting.data), 256), random_state=0)
     base = backbones.load(image_size=size)
     pooled = keras.Model(base.input, keras.layers.GlobalAveragePooling2D()(base.output))
     pictures = np.concatenate([batch for batch, _ in _batches(data, size)])
@@ -26,7 +26,7 @@ def bottleneck_features(setting: Setting) -> list[Result]:
     }
     if not setting.quick:
         pooled.predict(pictures[:64], verbose=0)  # traced once, as `outputs_of` is each time
-    seconds = in_turns(runs, setting.repeats(5))
+    seconds = in_turns(runs, setting.repeats(3))
     rates = {name: [len(data) / took for took in times] for name, times in seconds.items()}
     rate = middle(rates["ours"])
     gigaflops = matrix_product_gigaflops(0.2 if setting.quick else 2)
