@@ -296,7 +296,7 @@ SMALLER = {
         "learning_rate=rate)": 'learning_rate=rate, from_layer="block7a_expand_conv")',
     },
     "06_strategy_comparison.ipynb": {
-        "size=640, seeds=3, epochs=2, views=2": "size=80, seeds=1, epochs=1, views=1",
+        "size=320, seeds=3, epochs=2, views=2": "size=80, seeds=1, epochs=1, views=1",
         '["80", "320"], seeds=3': '["80"], seeds=1',
         '["80"], seeds=3': '["80"], seeds=1',
     },
