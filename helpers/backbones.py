@@ -58,8 +58,8 @@ def load(
         alpha: width of a MobileNet: every layer has `alpha` times the channels (1.0, 0.75, 0.5,
             0.25; MobileNetV2 also 0.35 and 1.4). For the other networks it must be 1.
         preprocess: False leaves the scaling of pixels out. Only for showing what that costs.
-        mixed_precision: True computes with half as many bits (float16), while weights stay float32: on a
-            GPU with units for that, from NVIDIA's Volta on, up to twice as fast. On a processor it is slower.
+        mixed_precision: True computes with half as many bits (float16), while weights stay float32: meant
+            for GPUs with units for that, from NVIDIA's Volta on. On a processor it is slower.
             What is put on the base, such as a head, computes in float32.
 
     Returns:
