@@ -288,11 +288,20 @@ def test_elsewhere_is_not_colab():
 # less is put into its cells.
 SMALLER = {
     "02_stratified_split.ipynb": {"sample(300": "sample(80", "in (140, 350)": "in (140, 70)"},
-    "04_warm_up.ipynb": {"sample(100": "sample(40", "epochs=20": "epochs=2"},
+    "04_warm_up.ipynb": {
+        "sample(100": "sample(40",
+        "epochs=20": "epochs=2",
+        "epochs=10": "epochs=2",
+        "for first in range(5)]": "for first in range(2)]",
+        "[np.arange(n_few)] * 3": "[np.arange(n_few)] * 2",
+    },
     "05_fine_tuning.ipynb": {
         "sample(100": "sample(20",
         "224": "96",
         "range(2)]": "range(1)]",
+        "epochs=20": "epochs=3",
+        "epochs=6": "epochs=2",
+        "np.arange(25)": "np.arange(9)",
         "learning_rate=rate)": 'learning_rate=rate, from_layer="block7a_expand_conv")',
     },
     "06_strategy_comparison.ipynb": {
