@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from . import checks, domains, experiments
 from .domains import DIGITS, PHOTOS
@@ -121,6 +120,8 @@ def half_width(values: pd.Series) -> float:
     """Return half of the 95 % interval of the mean of `values` (Student, 1908); NaN for fewer than two."""
     if not isinstance(values, pd.Series):
         raise checks.CourseError(f"values is {checks.shown(values)}. Give a pandas Series of numbers.")
+    from scipy import stats  # most of a second, which every command would wait for
+
     return float(stats.t.ppf(0.975, len(values) - 1) * values.sem()) if len(values) > 1 else float("nan")
 
 

@@ -166,16 +166,7 @@ def provenance() -> Record:
     return {
         "versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "machine": f"{os.cpu_count()} cores, {_processor()}",
+        "machine": f"{os.cpu_count()} cores, {runtime.processor()}",
         "date": datetime.date.today().isoformat(),
         "command": "python -m helpers " + " ".join(sys.argv[1:2]),
     }
-
-
-def _processor() -> str:
-    """Return the processor's name: on Linux from the kernel, elsewhere what Python knows of it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import platform
 import shutil
 import sys
 import time
@@ -118,6 +119,15 @@ def progress(items: Iterable, description: str, total: int | None = None) -> tqd
 def is_quiet() -> bool:
     """Return whether progress bars are switched off, by a `COURSE_QUIET` that is not empty."""
     return bool(os.environ.get("COURSE_QUIET"))
+
+
+def processor() -> str:
+    """Return the processor's name: on Linux from the kernel, elsewhere what Python knows of it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def seed_everything(seed: int) -> None:

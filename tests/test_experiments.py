@@ -2,13 +2,13 @@
 
 import errno
 import os
-import signal
 import subprocess
 import sys
 import time
 
 import pandas as pd
 import pytest
+from killing import kill_after
 
 from helpers import checks, experiments
 from helpers.runtime import COURSE_FOLDER
@@ -125,13 +125,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     command = [sys.executable, str(script)]
     environment = {**os.environ, "PYTHONPATH": str(COURSE_FOLDER), "COURSE_QUIET": "1"}
 
-    first = subprocess.Popen(command, env=environment)
-    while len(experiments.read(path)) < 2:
-        assert first.poll() is None
-        time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    kept = experiments.read(path)
+    kept = kill_after(2, path, command, env=environment)
     assert 2 <= len(kept) < len(CELLS)
     time.sleep(1)
     started = len(log.read_text().splitlines())

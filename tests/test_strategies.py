@@ -1,15 +1,14 @@
 """The comparison's cells: complete records, models set back, and results equal to the same done by hand."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
+from killing import kill_after
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -190,13 +189,7 @@ def test_a_small_grid_that_is_killed_goes_on_where_it_was(tmp_path):
     command = [sys.executable, "-m", "helpers", "compare", "--results", path, "--workers", "1", *part]
     environment = {**os.environ, "COURSE_QUIET": "1"}
 
-    first = subprocess.Popen(command, cwd=COURSE_FOLDER, env=environment)
-    while len(experiments.read(path)) < 1:
-        assert first.poll() is None
-        time.sleep(0.05)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    kept = experiments.read(path)
+    kept = kill_after(1, path, command, cwd=COURSE_FOLDER, env=environment)
     assert 1 <= len(kept) < 4
 
     subprocess.run(command, cwd=COURSE_FOLDER, env=environment, check=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from helpers import runtime
 from helpers.runtime import COURSE_FOLDER
 
 PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn")
@@ -130,13 +131,8 @@ def in_another_process(code: str, *arguments: str, home: Path | None = None) -> 
 
 def machine() -> dict[str, object]:
     """Describe the machine and the versions, as far as they are to be had."""
-    processor = platform.processor() or platform.machine()
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        names = [line for line in information.read_text().splitlines() if line.startswith("model name")]
-        processor = names[0].split(":")[1].strip() if names else processor
     return {
-        "processor": processor,
+        "processor": runtime.processor(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),

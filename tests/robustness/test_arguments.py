@@ -46,6 +46,7 @@ ROOMS = (
 # Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
 WITHOUT_NONSENSE = {
     *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
+    "runtime.processor",
     *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
     *("runtime.digest", "runtime.is_sealed", "runtime.sha256"),
     *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
