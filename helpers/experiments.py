@@ -2,11 +2,13 @@
 
 A cell is a dictionary of what sets it apart (a strategy, a seed …). A function makes it a record: the
 cell and what was measured. Records are lines of a CSV file, so that what is missing is known from the
-file alone: stop the run wherever you like, start it again, and nothing is lost or done twice.
+file alone: stop the run wherever you like, start it again, and nothing is lost or done twice. Each line
+ends with a checksum of itself; one that is damaged does not count, and its cell is run again.
 """
 
 import csv
 import datetime
+import hashlib
 import importlib.metadata
 import io
 import multiprocessing
@@ -25,29 +27,44 @@ from . import checks, runtime
 Cell = dict[str, object]
 Record = dict[str, object]
 
+CHECKSUM = "checksum"  # the last column: the beginning of the SHA-256 sum of the line before it
 RESULTS = Path(__file__).with_name("results")  # what the course itself measured, committed
 
 
 def read(path: Path | str) -> pd.DataFrame:
     """Read the records of a results file; an empty table where there is none.
 
-    A last line that an interruption cut off is left out.
+    Lines that an interruption cut off, or whose checksum is not theirs, are left out.
 
     Raises:
         ValueError: the file is no results file.
     """
+    lines = _sound_lines(Path(path))
+    if not lines:
+        return pd.DataFrame()
+    return pd.read_csv(io.StringIO("\n".join(lines)), dtype={"size": str}).drop(columns=CHECKSUM)
+
+
+def _sound_lines(path: Path) -> list[str]:
+    """Return the header and every line that is as it was written."""
     try:
-        text = _whole_lines(Path(path))
-        return pd.read_csv(io.StringIO(text), dtype={"size": str}) if text else pd.DataFrame()
-    except ValueError:  # no text, or no table: pandas' errors are of this kind, too
+        header, *lines = path.read_text(encoding="utf-8").split("\n") if path.is_file() else [""]
+    except ValueError:  # no text
+        header = "no table"
+    if header and not header.endswith(f",{CHECKSUM}"):
         raise checks.CourseError(
-            f"'{Path(path).name}' is no table of results. Name another file, or one that is not there yet."
-        ) from None
+            f"'{path.name}' is no table of results. Name another file, or one that is not there yet."
+        )
+    return [header, *filter(_is_sound, lines)] if header else []
 
 
-def _whole_lines(path: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
-    return text[: text.rfind("\n") + 1]
+def _is_sound(line: str) -> bool:
+    record, _, checksum = line.rpartition(",")
+    return checksum == _checksum(record)
+
+
+def _checksum(record: str) -> str:
+    return hashlib.sha256(record.encode()).hexdigest()[:8]
 
 
 def missing(cells: Sequence[Cell], path: Path | str) -> list[Cell]:
@@ -98,7 +115,7 @@ def run(
     to_do = missing(cells, path)
     if not to_do:
         return
-    _cut_off_the_unfinished(path)
+    _leave_out_the_damaged(path)
     with ProcessPoolExecutor(
         max_workers=min(workers or os.cpu_count() or 1, len(to_do)),
         mp_context=multiprocessing.get_context("spawn"),  # TensorFlow does not survive a fork
@@ -133,18 +150,14 @@ def append(path: Path, record: Record) -> None:
     Raises:
         ValueError: the file cannot be written. What it held stays, and the next run goes on from there.
     """
-    is_new = not path.is_file() or path.stat().st_size == 0
-    line = io.StringIO()
-    writer = csv.DictWriter(line, list(record), lineterminator="\n")
-    if is_new:
-        writer.writeheader()
-    else:
-        writer.fieldnames = next(csv.reader([_whole_lines(path).split("\n", 1)[0]]))
-    writer.writerow(record)
+    header = next(iter(_sound_lines(path)), None)
+    names = next(csv.reader([header]))[:-1] if header else list(record)
+    text = "" if header else f"{_as_csv(names, dict(zip(names, names)))},{CHECKSUM}\n"
+    line = _as_csv(names, record)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8", newline="") as file:
-            file.write(line.getvalue())
+            file.write(f"{text}{line},{_checksum(line)}\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
@@ -154,10 +167,17 @@ def append(path: Path, record: Record) -> None:
         ) from error
 
 
-def _cut_off_the_unfinished(path: Path) -> None:
-    if path.is_file() and not path.read_bytes().endswith(b"\n"):
+def _as_csv(names: Sequence[str], record: Record) -> str:
+    line = io.StringIO()
+    csv.DictWriter(line, names, lineterminator="").writerow(record)
+    return line.getvalue()
+
+
+def _leave_out_the_damaged(path: Path) -> None:
+    text = "".join(f"{line}\n" for line in _sound_lines(path))
+    if text and text.encode() != path.read_bytes():
         with runtime.written_whole(path) as unfinished:
-            unfinished.write_text(_whole_lines(path), encoding="utf-8", newline="")
+            unfinished.write_text(text, encoding="utf-8", newline="")
 
 
 def provenance() -> Record:

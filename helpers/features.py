@@ -94,8 +94,8 @@ def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
         raise checks.CourseError("paths is empty. Name at least one picture.")
 
     # `Model.predict` gives the same numbers at about half the pace: it builds a data set, callbacks
-    # and a progress bar around every call.
-    @tf.function(reduce_retracing=True)
+    # and a progress bar around every call. Batches of any size, so that a smaller last one needs no tracing.
+    @tf.function(input_signature=[tf.TensorSpec((None, *network.input_shape[1:]))])
     def forward(pictures: tf.Tensor) -> tf.Tensor:
         return network(pictures, training=False)
 

@@ -290,7 +290,8 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
 def _outputs(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Return the model's outputs in inference mode."""
 
-    @tf.function(reduce_retracing=True)
+    # Batches of any size, so that a smaller last one needs no tracing.
+    @tf.function(input_signature=[tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)])
     def forward(batch: tf.Tensor) -> tf.Tensor:
         return model(tf.cast(batch, tf.float32), training=False)
 

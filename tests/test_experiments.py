@@ -75,6 +75,38 @@ def test_a_line_that_was_cut_off_is_done_again(tmp_path):
     assert experiments.read(path)[["name", "size", "seed"]].to_dict("records") == CELLS[:3]
 
 
+def results_of(cells, path):
+    for cell in cells:
+        experiments.append(path, cell | half(cell))
+
+
+@pytest.mark.parametrize("change", [("0.0", "0.9"), ("a,", "b,"), ("two", "tow"), ("20", "20,20")])
+def test_a_line_that_was_changed_does_not_count(change, tmp_path):
+    path = tmp_path / "results.csv"
+    results_of(CELLS[:3], path)
+    header, *lines = path.read_text().splitlines(keepends=True)
+    assert lines[0].replace(*change, 1) != lines[0]
+    path.write_text(header + lines[0].replace(*change, 1) + "".join(lines[1:]))
+    assert experiments.missing(CELLS[:3], path) == [CELLS[0]] and len(experiments.read(path)) == 2
+
+
+def test_a_line_that_was_changed_is_done_again_and_goes(tmp_path):
+    path = tmp_path / "results.csv"
+    experiments.run(CELLS[:2], path, half, workers=1)
+    header, first, second = path.read_text().splitlines(keepends=True)
+    path.write_text(header + first.replace("0.0", "0.9", 1) + second)
+    experiments.run(CELLS[:2], path, half, workers=1)
+    assert path.read_text() == header + second + first
+
+
+def test_two_runs_that_begin_one_file_write_no_line_that_is_read_wrong(tmp_path):
+    path, other = tmp_path / "results.csv", tmp_path / "other.csv"
+    experiments.append(path, CELLS[0] | half(CELLS[0]))
+    experiments.append(other, CELLS[1] | half(CELLS[1]))
+    path.write_text(path.read_text() + other.read_text())  # each saw no file, and wrote a header
+    assert experiments.missing(CELLS[:3], path) == CELLS[2:3] and len(experiments.read(path)) == 2
+
+
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, monkeypatch):
     path = tmp_path / "results.csv"
     experiments.run(CELLS[:2], path, half, workers=1)
@@ -100,9 +132,11 @@ def test_a_folder_that_is_none_is_named(tmp_path):
 def test_a_file_of_something_else_is_left_alone(tmp_path):
     other = tmp_path / "other.csv"
     other.write_text("path,label\ncat.0.jpg,cat\n", encoding="utf-8")
-    with pytest.raises(checks.CourseError, match="no column name, seed, size: it is of another experiment"):
+    with pytest.raises(checks.CourseError, match="'other.csv' is no table of results. Name another file"):
         experiments.run(CELLS, other, half, workers=1)
     assert other.read_text(encoding="utf-8") == "path,label\ncat.0.jpg,cat\n"
+    with pytest.raises(checks.CourseError, match="no column name: it is of another experiment"):
+        experiments.missing([{"name": "a", "seed": 0}], experiments.RESULTS / "autopsy.csv")
     other.write_bytes(b"\xff\xd8 a photo\n")
     with pytest.raises(checks.CourseError, match="'other.csv' is no table of results. Name another file"):
         experiments.run(CELLS, other, half, workers=1)

@@ -7,14 +7,17 @@ from tempfile import TemporaryDirectory
 import keras
 import numpy as np
 
-from helpers import backbones, features, splits, transfer
+from helpers import backbones, features, splits, strategies, transfer
 from helpers.augment import ImageBatches
 
 from . import peers
 from .measure import Result, Setting, in_turns, middle, seconds_of, spread
 
 HEAD_SIZE = 192  # pixels a side: the smallest multiple of 32 above the recipe's 160
-FROM_LAYER = "block6a_expand_conv"  # of lesson 5: the last two stages, six blocks, and the top
+FROM_LAYERS = {  # what learns -> whether the target is about it
+    strategies.FROM_LAYER: True,  # the last block and the top, as in lessons 5 and 6
+    "block6a_expand_conv": False,  # four blocks more
+}
 
 
 def against_tensorflow(setting: Setting) -> list[Result]:
@@ -118,14 +121,18 @@ class _Ours:
 
 def fine_tuning(setting: Setting) -> list[Result]:
     """Time an epoch of training the last blocks, with and without running the frozen ones in every step."""
+    return [_fine_tuning_from(layer, 3 if aimed else None, setting) for layer, aimed in FROM_LAYERS.items()]
+
+
+def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -> Result:
     size = setting.size(160)
     base = backbones.load(image_size=size)
     model = transfer.build_classifier(base)
-    transfer.unfreeze(base, FROM_LAYER)
+    transfer.unfreeze(base, from_layer)
     train = ImageBatches(setting.train, size, batch_size=32, shuffle=True, seed=0)
     val = ImageBatches(setting.val, size, batch_size=32)
     # What `fine_tune` trains; and the whole classifier with the same layers trainable.
-    part, *short = transfer._trained_part(model, train, val, FROM_LAYER)
+    part, *short = transfer._trained_part(model, train, val, from_layer)
     once = seconds_of(lambda: [batches.activations for batches in short])
 
     def epoch(trained: keras.Model, batches: keras.utils.PyDataset, others: keras.utils.PyDataset) -> None:
@@ -140,17 +147,15 @@ def fine_tuning(setting: Setting) -> list[Result]:
         "theirs": lambda: epoch(model, train, val),
     }
     seconds = in_turns(runs, setting.repeats(3))
-    return [
-        Result(
-            f"fine-tuning from {FROM_LAYER}, an epoch, {size} px",
-            "the whole network in every step",
-            spread(seconds["ours"]),
-            spread(seconds["theirs"]),
-            middle(seconds["theirs"]) / middle(seconds["ours"]),
-            3,
-            note=f"the frozen part, run once: {once:.0f} s",
-        )
-    ]
+    return Result(
+        f"fine-tuning from {from_layer}, an epoch, {size} px",
+        "the whole network in every step",
+        spread(seconds["ours"]),
+        spread(seconds["theirs"]),
+        middle(seconds["theirs"]) / middle(seconds["ours"]),
+        target,
+        note=f"the frozen part, run once: {once:.0f} s",
+    )
 
 
 # --- accuracy -------------------------------------------------------------------------------------------
