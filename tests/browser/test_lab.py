@@ -94,7 +94,8 @@ def run_all(lab, browser):
     page.set_default_timeout(240_000)
 
     def run(name: str):
-        page.goto(f"{lab}/tree/notebooks/{name}.ipynb")
+        # In a workspace of its own: JupyterLab would open, beside it, the lessons of the tests before.
+        page.goto(f"{lab}/workspaces/{name}/tree/notebooks/{name}.ipynb")
         page.wait_for_function(f"{PROMPTS}.length > 10")
         page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
