@@ -31,6 +31,7 @@ from .comparison import (
     recommend,
 )
 from .domains import Domain
+from .features import forward_of
 
 with runtime.quiet_libraries:
     import keras
@@ -289,14 +290,9 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
 
 def _outputs(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Return the model's outputs in inference mode."""
-
-    # Batches of any size, so that a smaller last one needs no tracing.
-    @tf.function(input_signature=[tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)])
-    def forward(batch: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(batch, tf.float32), training=False)
-
+    forward = forward_of(model)
     starts = runtime.progress(range(0, len(inputs), BATCH_SIZE), model.name)
-    return np.concatenate([forward(inputs[i : i + BATCH_SIZE]).numpy() for i in starts])
+    return np.concatenate([forward(tf.cast(inputs[i : i + BATCH_SIZE], tf.float32)).numpy() for i in starts])
 
 
 # --- training a cell ------------------------------------------------------------------------------------
@@ -446,9 +442,7 @@ class Trainer:
     def __init__(self, model: keras.Model):
         self.model, self.first_weights = model, model.get_weights()
         transfer.compile_classifier(model, learning_rate=1e-3)
-        self._predict = tf.function(
-            lambda inputs: model(tf.cast(inputs, tf.float32), training=False), reduce_retracing=True
-        )
+        self._forward = forward_of(model)
         shape, outputs = model.input_shape[1:], model.output_shape[-1]
         nothing = np.zeros((2, *shape)), np.zeros((2, outputs) if outputs > 1 else 2, np.float32)
         self._fit(nothing, nothing, steps=1, patience=Patience(1, 1), seed=0)
@@ -509,7 +503,9 @@ class Trainer:
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Return the model's outputs `(n, outputs)`."""
         starts = range(0, len(inputs), 128)
-        return np.concatenate([self._predict(inputs[i : i + 128]).numpy() for i in starts])
+        return np.concatenate(
+            [self._forward(tf.cast(inputs[i : i + 128], tf.float32)).numpy() for i in starts]
+        )
 
 
 def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:

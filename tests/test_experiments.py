@@ -90,6 +90,13 @@ def test_a_line_that_was_changed_does_not_count(change, tmp_path):
     assert experiments.missing(CELLS[:3], path) == [CELLS[0]] and len(experiments.read(path)) == 2
 
 
+def test_a_line_with_a_byte_that_is_no_text_does_not_count(tmp_path):
+    path = tmp_path / "results.csv"
+    results_of(CELLS[:3], path)
+    path.write_bytes(path.read_bytes().replace(b"two words", b"two w\xffrds", 1))
+    assert experiments.missing(CELLS[:3], path) == [CELLS[0]] and len(experiments.read(path)) == 2
+
+
 def test_a_line_that_was_changed_is_done_again_and_goes(tmp_path):
     path = tmp_path / "results.csv"
     experiments.run(CELLS[:2], path, half, workers=1)

@@ -277,6 +277,7 @@ CASES = {
     "features.kept_outputs": [
         (lambda m, b: features.kept_outputs(None, ["a"]), "network is None. Give a network")
     ],
+    "features.forward_of": [(lambda m, b: features.forward_of(None), "network is None. Give a network")],
     "features.outputs_of": [
         (lambda m, b: features.outputs_of(m, []), "paths is empty. Name at least one picture")
     ],
