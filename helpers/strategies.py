@@ -442,7 +442,7 @@ class Trainer:
     def __init__(self, model: keras.Model):
         self.model, self.first_weights = model, model.get_weights()
         transfer.compile_classifier(model, learning_rate=1e-3)
-        self._forward = forward_of(model)
+        self._forward = forward_of(model, fixed=False)
         shape, outputs = model.input_shape[1:], model.output_shape[-1]
         nothing = np.zeros((2, *shape)), np.zeros((2, outputs) if outputs > 1 else 2, np.float32)
         self._fit(nothing, nothing, steps=1, patience=Patience(1, 1), seed=0)

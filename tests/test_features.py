@@ -3,6 +3,7 @@
 import errno
 import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -111,3 +112,17 @@ def test_a_full_disk_costs_a_sentence_and_leaves_nothing_half_written(
     assert features.extract(base, pets).shape == (20, 1280)
     assert "(No space left on device): the work goes on" in capsys.readouterr().out
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_weights_are_taken_as_they_are_or_followed(base, pets):
+    network = keras.models.clone_model(base)
+    network.set_weights(base.get_weights())
+    batch = images.read_many(pets["path"].head(2), 64).astype("float32")
+    fixed, following = (features.forward_of(network, fixed) for fixed in (True, False))
+    before = fixed(batch).numpy()
+    np.testing.assert_allclose(before, following(batch), atol=1e-3)
+    np.testing.assert_allclose(before[:1], fixed(batch[:1]), atol=1e-3)  # another size of batch
+
+    network.set_weights([weights * 0 for weights in network.get_weights()])
+    np.testing.assert_array_equal(fixed(batch), before)
+    assert np.abs(following(batch)).max() == 0
