@@ -509,7 +509,9 @@ class Trainer:
 
 
 def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets))
+    options = tf.data.Options()
+    options.autotune.enabled = False  # see `transfer.as_dataset`
+    return tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)).with_options(options)
 
 
 def whole_or_kept(

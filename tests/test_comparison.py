@@ -69,6 +69,15 @@ def test_verdicts():
     assert comparison.verdicts(grid)["verdict"].tolist() == ["agrees", *["disagrees"] * 3]
 
 
+def test_no_verdict_on_what_was_not_measured():
+    boxes = comparison.verdicts(made_grid(scratch=[0.5, 0.6, 0.5], head=[0.9, 0.91, 0.9]))
+    assert list(zip(boxes["domain"], boxes["size"])) == [
+        (domains.PHOTOS, "small"),
+        *[(domains.DIGITS, size) for size in ("small", "large")],
+    ]
+    assert len(comparison.verdicts(made_grid(head=[0.9, 0.91, 0.9]))) == 0
+
+
 def test_what_transfer_is_worth_in_pictures():
     small, large = made_grid((10,), scratch=[0.5], head=[0.6]), made_grid((1000,), scratch=[0.7], head=[0.9])
     found = comparison.worth_in_pictures(pd.concat([small, large]), HEAD_ONLY)

@@ -186,6 +186,17 @@ def test_running_the_frozen_part_once_gives_the_same_training(batches, monkeypat
     np.testing.assert_allclose(results[0][1], results[1][1], atol=2e-3)
 
 
+def test_a_dataset_gives_the_same_batches_in_each_epoch(pets):
+    batches = ImageBatches(pets, SIZE, batch_size=5, augmenter=Augmenter((0.5, 1.0)), shuffle=True, seed=1)
+    dataset = transfer.as_dataset(batches)
+    assert not dataset.options().autotune.enabled and len(dataset) == len(batches)
+    for batches.epoch in (0, 3):
+        for number, (pictures, answers) in enumerate(dataset):
+            expected = batches[number]
+            np.testing.assert_array_equal(pictures, expected[0])
+            np.testing.assert_array_equal(answers, expected[1])
+
+
 def test_augmented_pictures_run_the_whole_network(pets, base):
     augmented = ImageBatches(pets, image_size=SIZE, augmenter=Augmenter(rotation=10))
     plain = ImageBatches(pets, image_size=SIZE)

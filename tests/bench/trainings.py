@@ -138,12 +138,13 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
     once = seconds_of(lambda: [batches.activations for batches in short])
 
     def epoch(trained: keras.Model, batches: keras.utils.PyDataset, others: keras.utils.PyDataset) -> None:
-        trained.fit(batches, validation_data=others, epochs=1, shuffle=False, verbose=0)
+        settings = {"validation_data": transfer.as_dataset(others), "shuffle": False, "verbose": 0}
+        trained.fit(transfer.as_dataset(batches), **settings)
 
     few = ImageBatches(setting.train.iloc[::20], size, batch_size=32)
     for trained, batches in ((part, transfer.ActivationBatches(short[0].lower, few)), (model, few)):
         transfer.compile_classifier(trained, 1e-5)
-        trained.fit(batches, validation_data=batches, shuffle=False, verbose=0)  # which traces the steps
+        epoch(trained, batches, batches)  # which traces the steps
     runs = {
         "ours": lambda: epoch(part, *short),
         "theirs": lambda: epoch(model, train, val),

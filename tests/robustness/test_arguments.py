@@ -328,6 +328,7 @@ CASES = {
             "from_layer is 'block9'.*no such layer; its last are",
         ),
     ],
+    "transfer.as_dataset": [(lambda m, b: transfer.as_dataset([]), "batches is .*Give augment.ImageBatches")],
     "transfer.count_weights": [(lambda m, b: transfer.count_weights(3), "model is 3. Give a model")],
     "transfer.compile_classifier": [
         (lambda m, b: transfer.compile_classifier(None, 1e-3), "model is None. Give a classifier"),
