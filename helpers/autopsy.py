@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from . import augment, backbones, checks, datasets, experiments, features, images, runtime, transfer
 from .comparison import half_width
 from .domains import source_of
-from .strategies import Stopwatch, solved_head
+from .strategies import Stopwatch
 
 RESULTS = experiments.RESULTS / "autopsy.csv"
 IMAGE_SIZE, FULL_SIZE = 80, 224  # the tutorial's 224 would take hours; only the last step has it
@@ -127,7 +127,7 @@ def our_recipe(image_size: int, data: pd.DataFrame, train: np.ndarray, validatio
     checks.table(data, "path", "label")
     with Stopwatch() as watch:
         found = features.extract(backbones.load(image_size=image_size), data, keep=False)
-        head = solved_head(found[train], data["label"].iloc[train])
+        head = transfer.solved_head(found[train], data["label"].iloc[train])
     accuracy = head.score(found[validation], data["label"].iloc[validation])
     nan = float("nan")
     return Result(nan, nan, accuracy, nan, False, watch.seconds, watch.cpu_seconds)

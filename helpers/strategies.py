@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from . import backbones, checks, comparison, domains, evaluate, experiments, runtime, transfer
 from .augment import Augmenter
@@ -353,7 +351,7 @@ def run_cell(
     frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
     if strategy == HEAD_ONLY:
         with Stopwatch() as watch:
-            head = solved_head(kept.features[rows], domain.labels[rows])
+            head = transfer.solved_head(kept.features[rows], domain.labels[rows])
         held_out, validation = (
             _score(head.predict_proba(kept.features[part]), domain, part)
             for part in (domain.held_out, domain.validation)
@@ -394,28 +392,6 @@ def run_cell(
 def _score(outputs: np.ndarray, domain: Domain, rows: np.ndarray) -> evaluate.Report:
     probabilities = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
     return evaluate.score(probabilities, domain.labels[rows], domain.classes)
-
-
-def solved_head(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
-    """Return the head that a warm-up would arrive at: one dense layer, its loss convex, solved for.
-
-    Logistic regression finds the minimum to which Adam comes near in many epochs, in a fraction of the
-    time. Its settings are scikit-learn's defaults.
-
-    Args:
-        features: float32 `(n, d)`.
-        labels: n names.
-
-    Raises:
-        ValueError: they are not as many, or of one class only.
-    """
-    checks.same_length(features=features, labels=labels)
-    if len(set(labels)) < 2:
-        raise checks.CourseError(f"labels has {len(set(labels))} class. Give pictures of two or more.")
-    # One thread: matrices as small as these take 30 times as long where two threads wait for each other
-    # and for TensorFlow's.
-    with threadpool_limits(1):
-        return LogisticRegression(max_iter=1000).fit(features, labels)
 
 
 @lru_cache(maxsize=8)
@@ -462,7 +438,7 @@ class Trainer:
 
     def warm_up(self, features: np.ndarray, labels: np.ndarray) -> None:
         """Put the solved head in place of the random one."""
-        head = solved_head(features, labels)
+        head = transfer.solved_head(features, labels)
         self.model.get_layer("classifier").set_weights([head.coef_.T, head.intercept_])
 
     def fit(
@@ -509,9 +485,7 @@ class Trainer:
 
 
 def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
-    options = tf.data.Options()
-    options.autotune.enabled = False  # see `transfer.as_dataset`
-    return tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)).with_options(options)
+    return transfer.untuned(tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)))
 
 
 def whole_or_kept(

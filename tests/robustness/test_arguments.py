@@ -329,6 +329,7 @@ CASES = {
         ),
     ],
     "transfer.as_dataset": [(lambda m, b: transfer.as_dataset([]), "batches is .*Give augment.ImageBatches")],
+    "transfer.untuned": [(lambda m, b: transfer.untuned(b), "dataset is .*Give a tf.data.Dataset")],
     "transfer.count_weights": [(lambda m, b: transfer.count_weights(3), "model is 3. Give a model")],
     "transfer.compile_classifier": [
         (lambda m, b: transfer.compile_classifier(None, 1e-3), "model is None. Give a classifier"),
@@ -613,9 +614,9 @@ CASES = {
         ),
         (lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, "few", 0), "size is 'few'.*or 'all'"),
     ],
-    "strategies.solved_head": [
-        (lambda m, b: strategies.solved_head(np.eye(3), ["cat"]), "features has 3 and labels has 1 rows"),
-        (lambda m, b: strategies.solved_head(np.eye(3), ["cat"] * 3), "labels has 1 class. Give pictures of"),
+    "transfer.solved_head": [
+        (lambda m, b: transfer.solved_head(np.eye(3), ["cat"]), "features has 3 and labels has 1 rows"),
+        (lambda m, b: transfer.solved_head(np.eye(3), ["cat"] * 3), "labels has 1 class. Give pictures of"),
     ],
     "strategies.whole_or_kept": [
         (
