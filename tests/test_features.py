@@ -114,6 +114,91 @@ def test_a_full_disk_costs_a_sentence_and_leaves_nothing_half_written(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def _with_moments(network, seed=0):
+    """Give a network's batch normalisations something to do."""
+    rng = np.random.default_rng(seed)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 2, weights.shape) for weights in layer.get_weights()])
+    return network
+
+
+def _small_networks():
+    """Networks whose batch normalisations may, and may not, be multiplied into what is before them."""
+    layers = keras.layers
+
+    def convolution(**settings):
+        return layers.Conv2D(5, 3, use_bias=False, **settings)
+
+    pictures = keras.Input((8, 8, 3))
+    convolved = convolution()(pictures)
+    normalised = layers.BatchNormalization()(convolved)
+    yield "plain", 1, keras.Model(pictures, normalised)
+    yield "called within another", 1, keras.Model(pictures, keras.Model(pictures, normalised)(pictures))
+    yield "cut before the normalisation", 0, keras.Model(pictures, convolved)
+    yield "both come out", 0, keras.Model(pictures, [convolved, normalised])
+
+    depthwise = layers.DepthwiseConv2D(3, depth_multiplier=2, use_bias=False)(pictures)
+    yield (
+        "depthwise, unscaled",
+        1,
+        keras.Model(pictures, layers.BatchNormalization(scale=False, center=False)(depthwise)),
+    )
+
+    convolved = convolution()(pictures)
+    both = [layers.BatchNormalization()(convolved), layers.ReLU()(convolved)]
+    yield "two followers", 0, keras.Model(pictures, layers.Add()(both))
+
+    shared = convolution()
+    first = layers.BatchNormalization()(shared(pictures))
+    second = shared(layers.Rescaling(2.0)(pictures))
+    yield "a convolution called twice", 0, keras.Model(pictures, layers.Add()([first, second]))
+
+    shared = layers.BatchNormalization()
+    both = [shared(convolution()(pictures)), shared(convolution()(pictures))]
+    yield "a normalisation called twice", 0, keras.Model(pictures, layers.Add()(both))
+
+    bent = convolution(activation="relu")(pictures)
+    yield "an activation between", 0, keras.Model(pictures, layers.BatchNormalization()(bent))
+    biased = layers.Conv2D(5, 3, bias_initializer="ones")(pictures)
+    yield "a bias between", 0, keras.Model(pictures, layers.BatchNormalization()(biased))
+    across = layers.BatchNormalization(axis=1)(convolution()(pictures))
+    yield "along the height", 0, keras.Model(pictures, across)
+
+
+@pytest.mark.parametrize(
+    "n_simplified, network",
+    [pytest.param(n, network, id=name) for name, n, network in _small_networks()],
+)
+def test_simplified_weights_say_the_same(n_simplified, network):
+    assert len(list(features._normalised_convolutions(network))) == n_simplified
+    for part in (network, *network.layers):
+        if isinstance(part, keras.Model):
+            _with_moments(part)
+    batch = np.random.default_rng(1).uniform(-1, 1, (2, 8, 8, 3)).astype("float32")
+    for fixed, followed in zip(
+        keras.tree.flatten(features.forward_of(network)(batch)),
+        keras.tree.flatten(features.forward_of(network, fixed=False)(batch)),
+        strict=True,
+    ):
+        np.testing.assert_allclose(fixed, followed, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite0", "mobilenet", "mobilenet_v2"])
+def test_no_batch_normalisation_of_a_base_multiplies(name):
+    network = _with_moments(backbones.load(name, image_size=32, weights=None))
+    normalisations = [part for part in network.layers if isinstance(part, keras.layers.BatchNormalization)]
+    assert [bn for _, bn in features._normalised_convolutions(network)] == normalisations
+    _, others = features._simplified_weights(network)
+    variances = [
+        values
+        for values, variable in zip(others, network.non_trainable_variables, strict=True)
+        if variable.path.endswith("moving_variance")
+    ]
+    epsilons = [np.float32(bn.epsilon) for bn in normalisations]
+    assert all((each + epsilon == 1).all() for each, epsilon in zip(variances, epsilons, strict=True))
+
+
 def test_weights_are_taken_as_they_are_or_followed(base, pets):
     network = keras.models.clone_model(base)
     network.set_weights(base.get_weights())
