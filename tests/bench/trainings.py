@@ -186,7 +186,7 @@ def cross_validated_accuracy(setting: Setting) -> list[Result]:
     accuracy, loss = np.mean(scores, axis=0)
     lowest, highest = np.min(scores, axis=0), np.max(scores, axis=0)
     what = f"5-fold cross-validation, {len(data):,} photos"
-    note = f"mean of {len(scores)} shuffles; near-duplicates together, all is chosen inside the training folds"
+    note = f"mean of {len(scores)} shuffles; near-duplicates together, all choices inside the training folds"
     return [
         Result(
             f"{what}: accuracy",
