@@ -425,6 +425,7 @@ class Trainer:
 
     def reset(self, seed: int) -> None:
         """Go back to the start: the optimizer, and what was learnt; what starts at random is drawn anew."""
+        runtime.seed_everything(seed)  # tf.data mixes by TensorFlow's seed and its own
         for variable in self.model.optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
         self.model.get_layer("dropout").seed_generator.state.assign([seed, 0])

@@ -21,6 +21,7 @@ from helpers import (
     evaluate,
     experiments,
     features,
+    runtime,
     strategies,
     transfer,
 )
@@ -88,10 +89,15 @@ def test_a_head_of_ten_classes():
 @pytest.mark.parametrize("strategy", [FROM_SCRATCH, LAST_BLOCKS, COLD, ALL_BLOCKS])
 def test_a_cell_is_a_complete_record_and_repeats_after_another(base, pets, kept, strategy):
     before = base.get_weights()
-    first, other, second = (strategies.run_cell(strategy, pets, kept, 20, seed) for seed in (0, 1, 0))
+    results = []
+    for seed in (0, 1, 0):
+        runtime.seed_everything(len(results) + 7)  # as whatever ran before may have left it
+        results.append(strategies.run_cell(strategy, pets, kept, 20, seed))
+    first, other, second = results
     for weights, same in zip(before, base.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
-    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01) != other.log_loss
+    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01)
+    assert first.log_loss != other.log_loss
     assert first.n_train == 20 and first.learning_rate == 1e-3
     assert first.epochs == 10 and first.images_seen == 200  # two rounds of five batches of twenty
     assert first.best_epoch in (5, 10) and first.cpu_seconds > 0
