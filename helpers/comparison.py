@@ -225,11 +225,13 @@ class Recommendation:
 
     Attributes:
         strategy: one of `STRATEGIES`.
+        learning_rate: that validation chose for it where it was measured; NaN for a head, which has none.
         why: two sentences.
         rows: of `summarise`: each strategy in the most similar situation that was measured.
     """
 
     strategy: str
+    learning_rate: float
     why: str
     rows: pd.DataFrame
 
@@ -259,6 +261,7 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
     checks.choice("domain", domain, domains.NAMES)
     grid = results() if grid is None else grid
     _check_results("grid", grid)
+    _check_results("grid", grid[grid["strategy"] != HEAD_ONLY], "learning_rate")
     cells = grid[grid["domain"] == domain]
     sizes = cells["n_train"].unique()
     distance = np.abs(np.log(sizes / N_CLASSES[domain]) - np.log(n_images / n_classes))
@@ -283,4 +286,5 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
             f"{found}. The most accurate was '{best}', by {lead:.3f} ± {margin:.3f}, which may be chance, "
             f"for {ratio:.0f} times the processor's time."
         )
-    return Recommendation(advised, why, rows.reset_index(drop=True))
+    rate = float(cells.loc[cells["strategy"] == advised, "learning_rate"].iloc[0])
+    return Recommendation(advised, rate, why, rows.reset_index(drop=True))

@@ -44,7 +44,7 @@ WHOLE = "last blocks, whole network run"  # what they cost without kept activati
 BATCH_SIZE = 32
 
 SIZES = ("20", "80", "320", "all")
-SEEDS = {FROM_SCRATCH: 5, HEAD_ONLY: 5, LAST_BLOCKS: 5, ALL_BLOCKS: 3, COLD: 3, BATCH_NORM: 3}
+SEEDS = 5
 
 # Every strategy that takes steps gets the same three learning rates to choose from, by validation, with a
 # number of pictures and a seed that the grid does not use.
@@ -94,7 +94,7 @@ def grid_cells(
     strategies: Sequence[str] = STRATEGIES,
     domain_names: Sequence[str] = domains.NAMES,
     sizes: Sequence[str] = SIZES,
-    seeds: int | None = None,
+    seeds: int = SEEDS,
 ) -> list[experiments.Cell]:
     """Return the cells of the comparison, the cheap strategies first.
 
@@ -102,7 +102,7 @@ def grid_cells(
 
     Args:
         strategies, domain_names, sizes: parts of the full grid's.
-        seeds: how many; by default what `SEEDS` says of each strategy.
+        seeds: how many.
 
     Raises:
         ValueError: an unknown name, a size that is no number, or no seed.
@@ -111,14 +111,10 @@ def grid_cells(
     for size in sizes:
         if size != "all" and not str(size).isdecimal():
             raise checks.CourseError(f"sizes has {checks.shown(size)}. Give numbers of pictures, or 'all'.")
-    if seeds is not None:
-        checks.whole_number("seeds", seeds, 1)
-    most = {name: SEEDS[name] if seeds is None else seeds for name in strategies}
+    checks.whole_number("seeds", seeds, 1)
     cells = [
         _cell("grid", strategy, domain, size, seed)
-        for seed in range(max(most.values()))
-        for size, domain, strategy in product(sizes, domain_names, strategies)
-        if seed < most[strategy]
+        for seed, size, domain, strategy in product(range(seeds), sizes, domain_names, strategies)
     ]
     return sorted(cells, key=lambda cell: cell["strategy"] in (ALL_BLOCKS, COLD, BATCH_NORM))
 
@@ -150,9 +146,7 @@ def base_cells() -> list[experiments.Cell]:
     bases = [name for name in BASES if _can_be_loaded(name)]
     return [
         _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=224)
-        for base, domain, size, seed in product(
-            bases, (domains.PHOTOS, domains.DIGITS), SIZES, range(SEEDS[HEAD_ONLY])
-        )
+        for base, domain, size, seed in product(bases, (domains.PHOTOS, domains.DIGITS), SIZES, range(SEEDS))
     ]
 
 

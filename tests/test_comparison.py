@@ -6,22 +6,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import comparison, domains
+from helpers import comparison, domains, experiments
 from helpers.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
 NAMES = {"scratch": FROM_SCRATCH, "head": HEAD_ONLY, "last": LAST_BLOCKS, "all": ALL_BLOCKS}
-SECONDS = {FROM_SCRATCH: 4, HEAD_ONLY: 1, LAST_BLOCKS: 2, ALL_BLOCKS: 40}
+SECONDS = {"scratch": 4, "head": 1, "last": 2, "all": 40}
+RATES = {"scratch": 1e-3, "head": np.nan, "last": 3e-4, "all": 1e-4}
 
 
 def made_grid(sizes=(20, 800), **accuracies) -> pd.DataFrame:
     """Return a grid in which every domain has these accuracies: for each strategy, one number a seed."""
     rows = [
-        (domain, size, NAMES[name], seed, accuracy, 0.5, SECONDS[NAMES[name]], 9, 100, 200, 3)
+        (domain, size, NAMES[name], seed, accuracy, 0.5, SECONDS[name], 9, 100, 200, 3, RATES[name])
         for domain, size, (name, values) in product(domains.NAMES, sizes, accuracies.items())
         for seed, accuracy in enumerate(values)
     ]
     columns = (
-        "domain n_train strategy seed accuracy log_loss cpu_seconds seconds trainable images_seen best_epoch"
+        "domain n_train strategy seed accuracy log_loss cpu_seconds seconds trainable images_seen best_epoch "
+        "learning_rate"
     )
     return pd.DataFrame(rows, columns=columns.split())
 
@@ -112,11 +114,11 @@ def test_the_cheapest_of_equals_is_recommended():
     advice = comparison.recommend(30, 3, domains.PHOTOS, grid)
     assert advice.strategy == HEAD_ONLY and set(advice.rows["n_train"]) == {20}
     assert "10 pictures a class" in advice.why and "may be chance" in advice.why and "40 times" in advice.why
-    assert str(advice).startswith("head only: ")
+    assert str(advice).startswith("head only: ") and np.isnan(advice.learning_rate)
     clear = made_grid(scratch=[0.5, 0.6, 0.5], head=[0.8, 0.81, 0.8], all=[0.95, 0.96, 0.95])
     advice = comparison.recommend(5000, 3, domains.PHOTOS, clear)
     assert advice.strategy == ALL_BLOCKS and set(advice.rows["n_train"]) == {800}
-    assert "more than any other" in advice.why
+    assert "more than any other" in advice.why and advice.learning_rate == 1e-4
     # ten classes of digits: 800 of them are 80 a class
     assert set(comparison.recommend(300, 3, domains.DIGITS, clear).rows["n_train"]) == {800}
 
@@ -135,9 +137,12 @@ def test_what_cannot_be_advised_on(arguments, message):
 
 
 def test_committed_results_can_be_advised_from():
+    everything = experiments.read(comparison.RESULTS)
     for domain in domains.NAMES:
         advice = comparison.recommend(100, 2, domain)
         assert advice.strategy in comparison.STRATEGIES and len(advice.rows) >= 3
+        if advice.strategy != HEAD_ONLY:
+            assert advice.learning_rate == comparison.best_rate(everything, advice.strategy, domain)
 
 
 def test_results_by_part():
