@@ -136,16 +136,18 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
     val = ImageBatches(setting.val, size, batch_size=32)
     # What `fine_tune` trains; and the whole classifier with the same layers trainable.
     part, *short = transfer._trained_part(model, train, val, from_layer)
-    once = seconds_of(lambda: [batches.activations for batches in short])
+    paths = [path for batches in (train, val) for path in batches.data["path"]]
+    once = seconds_of(lambda: features.outputs_of(short[0].lower, paths))  # whatever was kept before
 
     def epoch(trained: keras.Model, batches: keras.utils.PyDataset, others: keras.utils.PyDataset) -> None:
         settings = {"validation_data": transfer.as_dataset(others), "shuffle": False, "verbose": 0}
         trained.fit(transfer.as_dataset(batches), **settings)
 
+    # The first epoch traces the steps, and has what the frozen part says; of the whole network a short one.
     few = ImageBatches(setting.train.iloc[::20], size, batch_size=32)
-    for trained, batches in ((part, transfer.ActivationBatches(short[0].lower, few)), (model, few)):
+    for trained, *batches in ((part, *short), (model, few, few)):
         transfer.compile_classifier(trained, 1e-5)
-        epoch(trained, batches, batches)  # which traces the steps
+        epoch(trained, *batches)
     runs = {
         "ours": lambda: epoch(part, *short),
         "theirs": lambda: epoch(model, train, val),
@@ -158,7 +160,7 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
         spread(seconds["theirs"]),
         middle(seconds["theirs"]) / middle(seconds["ours"]),
         target,
-        note=f"the frozen part, run once: {once:.0f} s",
+        note=f"the frozen part, run once: {once:.1f} s",
     )
 
 
