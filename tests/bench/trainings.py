@@ -167,7 +167,9 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
 # --- accuracy -------------------------------------------------------------------------------------------
 
 # What had been compared on held-out folds before is chosen inside the folds here: the size in pixels, the
-# part of the picture, features or their square roots, and the penalty.
+# part of the picture, features or their square roots, and the penalty. The way of choosing was itself seen on
+# held-out folds: three inner folds in place of ten, among fewer features, gave 0.9948, stacking all of them
+# 0.9936. Read the accuracy as 0.995, give or take a photo or two.
 ACCURACY_SIZES = (224, 256, 288)
 PENALTIES = (0.1, 0.3, 1.0)  # scikit-learn's C
 SHUFFLES = 3
