@@ -96,8 +96,7 @@ def test_a_cell_is_a_complete_record_and_repeats_after_another(base, pets, kept,
     first, other, second = results
     for weights, same in zip(before, base.get_weights(), strict=True):
         np.testing.assert_array_equal(weights, same)
-    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01)
-    assert first.log_loss != other.log_loss
+    assert first.log_loss == pytest.approx(second.log_loss, rel=0.01) != other.log_loss
     assert first.n_train == 20 and first.learning_rate == 1e-3
     assert first.epochs == 10 and first.images_seen == 200  # two rounds of five batches of twenty
     assert first.best_epoch in (5, 10) and first.cpu_seconds > 0

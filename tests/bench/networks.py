@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers import backbones, features
+from helpers import backbones, features, images
 from helpers.augment import ImageBatches
 
 from .measure import Result, Setting, in_turns, middle, spread
@@ -22,7 +22,7 @@ def bottleneck_features(setting: Setting) -> list[Result]:
         """Return a network that Keras has not laid out yet: both ways do that anew, as for a new base."""
         return keras.Model(base.input, keras.layers.GlobalAveragePooling2D()(base.output))
 
-    pictures = np.concatenate([batch for batch, _ in _batches(data, size)])
+    pictures = images.read_many(data["path"], size).astype(np.float32)
     runs = {
         "ours": lambda: features.outputs_of(pooled(), data["path"].tolist()),
         "predict": lambda: pooled().predict(ImageBatches(data, size, batch_size=32), verbose=0),
@@ -55,11 +55,6 @@ def bottleneck_features(setting: Setting) -> list[Result]:
             note=f"{operations(base) / 1e9:.2f} GFLOP a picture",
         ),
     ]
-
-
-def _batches(data, size: int):
-    batches = ImageBatches(data, size, batch_size=32)
-    return (batches[number] for number in range(len(batches)))
 
 
 def operations(base: keras.Model) -> int:

@@ -1,7 +1,7 @@
 """Whole trainings: from JPEG files to a classifier; and fine-tuning, an epoch."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -136,7 +136,7 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
     val = ImageBatches(setting.val, size, batch_size=32)
     # What `fine_tune` trains; and the whole classifier with the same layers trainable.
     part, *short = transfer._trained_part(model, train, val, from_layer)
-    paths = [path for batches in (train, val) for path in batches.data["path"]]
+    paths = [*setting.train["path"], *setting.val["path"]]
     once = seconds_of(lambda: features.outputs_of(short[0].lower, paths))  # whatever was kept before
 
     def epoch(trained: keras.Model, batches: keras.utils.PyDataset, others: keras.utils.PyDataset) -> None:
@@ -222,24 +222,24 @@ def _tables(sizes: Sequence[int], paths: list[str]) -> list[np.ndarray]:
     For each size they are those of the picture's centred square, which shows an animal larger, of the whole
     picture, which cuts off none at the edge, and the mean of both; at last, the mean of all.
     """
+    pictures = [images.read(path) for path in paths]
     tables = []
     for size in sizes:
         base = backbones.load(image_size=size)
-        square, whole = (_features_with_mirror(base, view, paths) for view in (images.fit, _whole))
+        square, whole = (
+            _features_with_mirror(base, np.stack([view(picture, size) for picture in pictures]))
+            for view in (images.fit, _whole)
+        )
         tables += [square, whole, np.mean([square, whole], axis=0)]
     tables.append(np.mean(tables, axis=0))
     return tables + [np.sqrt(table) for table in tables]
 
 
-def _features_with_mirror(
-    base: keras.Model, view: Callable[[np.ndarray, int], np.ndarray], paths: list[str]
-) -> np.ndarray:
-    """Average the bottleneck features of a view of each picture and of its mirror image."""
-    size = base.input_shape[1]
+def _features_with_mirror(base: keras.Model, views: np.ndarray) -> np.ndarray:
+    """Average the bottleneck features of square pictures and of their mirror images."""
     pictures = keras.Input(base.input_shape[1:])
     both_sides = [base(pictures), base(keras.ops.flip(pictures, axis=2))]
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Average()(both_sides))
-    views = np.stack([view(images.read(path), size) for path in paths])
     return strategies._outputs(keras.Model(pictures, pooled), views)
 
 
