@@ -64,7 +64,7 @@ def classes(value: object, n: int | None = None) -> None:
 def table(
     data: object, *columns: str, name: str = "data", maker: str = "datasets.load_folder makes it"
 ) -> None:
-    """Refuse what is no table with these columns, or has an empty place in them."""
+    """Refuse what is no table with these columns, or has an empty place in them, or labels of two kinds."""
     if not isinstance(data, pd.DataFrame) or not set(columns) <= set(data.columns):
         found = f"a table of {shown(list(data.columns))}" if isinstance(data, pd.DataFrame) else shown(data)
         wanted = " and ".join(columns)
@@ -73,13 +73,47 @@ def table(
         if data[column].isna().any():
             row = data.index[data[column].isna()][0]
             raise CourseError(f"{name} has no {column} in row {row}. Fill it in, or drop the row.")
+    if "label" in columns:
+        kinds = data["label"].astype(object).map(_kind)  # such as 1 and 'dog', from a CSV: they have no order
+        firsts = data["label"][~kinds.duplicated().to_numpy()].tolist()
+        if len(firsts) > 1:
+            raise CourseError(
+                f"{name} has labels of different kinds, such as {shown(firsts[0])} and {shown(firsts[1])}. "
+                f'Make them all text: {name}["label"] = {name}["label"].astype(str).'
+            )
+
+
+def _kind(value: object) -> type:
+    """Return what kind of label `value` is: labels of one kind can be sorted."""
+    kinds = {str: str, bool: bool, np.bool_: bool, Real: Real}
+    return next((kind for known, kind in kinds.items() if isinstance(value, known)), type(value))
 
 
 def picture(name: str, value: object) -> None:
-    """Refuse what is no RGB picture `(height, width, 3)` of at least one pixel."""
+    """Refuse what is no RGB picture `(height, width, 3)`, of numbers from 0 to 255, of at least one pixel."""
     if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3 or 0 in value.shape:
         found = f"an array {value.shape}" if isinstance(value, np.ndarray) else shown(value)
         raise CourseError(f"{name} is {found}. Give an RGB picture (height, width, 3), as images.read does.")
+    if value.dtype == np.uint8:
+        return
+    unscaled(name, value)
+    low, high = value.min(), value.max()
+    if not (low >= -0.001 and high <= 255.001):  # a resize in floats may miss by less; NaN is refused
+        found = f"{name} has values from {low:.3g} to {high:.3g}"
+        raise CourseError(f"{found}. Give finite numbers from 0 to 255, such as picture.clip(0, 255).")
+
+
+def unscaled(name: str, value: np.ndarray) -> None:
+    """Refuse a picture scaled to 0-1 or −1 to 1: taken for one of 0-255 it would be black."""
+    if value.dtype.kind not in "uif":
+        raise CourseError(f"{name} has values of type {value.dtype}. Give numbers from 0 to 255.")
+    low, high = value.min(), value.max()
+    if value.dtype.kind == "f" and low >= -1 and 0 < high <= 1:
+        whole = "picture * 255" if low >= 0 else "(picture + 1) * 127.5"
+        raise CourseError(
+            f"{name} has values from {low:.3g} to {high:.3g}: it looks scaled. "
+            f"Give 0 to 255, such as {whole}, or read it with images.read."
+        )
 
 
 def same_length(**values: Sized) -> None:
@@ -99,9 +133,15 @@ def probabilities(value: object, labels: Sequence[str], names: Sequence[str]) ->
         found = f"probabilities is {np.shape(value)}, with {len(names)} classes"
         raise CourseError(f"{found}. Give finite numbers, as evaluate.predict does.")
     same_length(probabilities=value, labels=labels)
-    if unknown := set(labels) - set(names):
+    labels_among(names, labels)
+
+
+def labels_among(names: Sequence[str], value: Sequence[str]) -> None:
+    """Refuse labels that are none of the classes `names`."""
+    if unknown := set(value) - set(names):
         raise CourseError(
-            f"labels has '{min(unknown)}', which is none of {list(names)}. Pass the classes of the model."
+            f"labels has '{min(unknown, key=str)}', which is none of {list(names)}. "
+            "Pass the classes of the model."
         )
 
 

@@ -100,11 +100,16 @@ def load(name: str, image_size: int) -> Domain:
     return _digits(image_size)
 
 
-def of_table(data: pd.DataFrame, image_size: int, name: str = "my pictures") -> Domain:
-    """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together."""
+def of_table(
+    data: pd.DataFrame, image_size: int, name: str = "my pictures", max_distance: float = 0.07
+) -> Domain:
+    """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together.
+
+    `max_distance` says how far apart near-duplicates may be, see `splits.split`.
+    """
     checks.table(data, "path", "label")
     checks.whole_number("image_size", image_size, 1)
-    parts = splits.split(data.reset_index(drop=True), PARTS, seed=0)
+    parts = splits.split(data.reset_index(drop=True), PARTS, seed=0, max_distance=max_distance)
     pictures = images.read_many(data["path"], image_size)
     rows = (part.index.to_numpy() for part in parts)
     return Domain(name, pictures, data["label"].to_numpy(str), *rows, source_of(data))
@@ -113,9 +118,9 @@ def of_table(data: pd.DataFrame, image_size: int, name: str = "my pictures") -> 
 def source_of(data: pd.DataFrame) -> str:
     """Return where a table of pictures comes from, in words that hold on every machine."""
     source = data.attrs.get("source", "")
-    if source in ("", "drawn pets"):
-        return source
-    return f"ardamavi/Dog-Cat-Classifier@{datasets.COMMIT[:7]}"  # verified, whichever way they came
+    if source in datasets.VERIFIED:
+        return f"ardamavi/Dog-Cat-Classifier@{datasets.COMMIT[:7]}"  # whichever way they came
+    return source if source in ("", "drawn pets") else "my pictures"
 
 
 def _drawn_pets(image_size: int) -> Domain:

@@ -3,13 +3,16 @@
 import hashlib
 import os
 import platform
+import re
 import shutil
+import ssl
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock, get_ident
+from urllib.request import url2pathname
 
 from tqdm.auto import tqdm
 
@@ -17,6 +20,7 @@ from . import checks
 
 UNFINISHED = ".unfinished-"  # how the names begin of files and folders that are being written
 SEAL = "sha256.txt"
+LARGEST_SEED = 2**32 - 1  # that Keras takes
 
 COURSE_FOLDER = Path(__file__).resolve().parent.parent
 
@@ -48,6 +52,52 @@ def _with_parent(path: Path) -> Path:
     with suppress(OSError):  # a folder that cannot be written may still be read; writing reports it
         path.parent.mkdir(parents=True, exist_ok=True)
     return path
+
+
+def path_of(value: str | os.PathLike, name: str = "path") -> Path:
+    """Return the path that a reader means, `~` expanded.
+
+    It may stand in quotes, as Windows' "Copy as path" gives it, or have blanks around it, or be a `file:`
+    address as a browser shows it. What exists under the very name that was given is taken as it is.
+
+    Raises:
+        CourseError: no path at all, an empty one, or an address on the web.
+    """
+    hint = "Give the path of a folder or a file, such as 'my_photos'."
+    if not isinstance(value, str | os.PathLike):
+        raise checks.CourseError(f"{name} is {checks.shown(value)}. {hint}")
+    given = os.fsdecode(value)
+    if given and os.path.lexists(given):
+        return Path(given)
+    text = re.sub(r"""^(["'])(.*)\1$|^“(.*)”$""", r"\2\3", given.strip()).strip()
+    if not text:
+        raise checks.CourseError(f"{name} is empty: {checks.shown(given)}. {hint}")
+    if re.match(r"(https?|ftps?|s3|gs):/", text, re.IGNORECASE):
+        raise checks.CourseError(
+            f"{name} is an address on the web, {checks.shown(text)}. "
+            "Download it first, and give the path of what you downloaded."
+        )
+    if address := re.match(r"file:(//localhost(?=/))?", text, re.IGNORECASE):
+        text = url2pathname(text[address.end() :])
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # the home of somebody who is not known here
+        raise checks.CourseError(
+            f"{name} is {checks.shown(text)}, and there is no such user. Give the whole path."
+        ) from None
+
+
+def trust_certifi() -> None:
+    """Have downloads trust the certificates of the package `certifi` where this Python has none of its own.
+
+    That is so on a Mac with Python from python.org. What is trusted is the same as in a browser; nothing
+    goes unchecked. Call it before a download.
+    """
+    own = ssl.get_default_verify_paths()
+    if own.cafile is None and own.capath is None:
+        import certifi
+
+        os.environ.setdefault("SSL_CERT_FILE", certifi.where())
 
 
 @contextmanager
@@ -121,6 +171,13 @@ def is_quiet() -> bool:
     return bool(os.environ.get("COURSE_QUIET"))
 
 
+def cores() -> int:
+    """Return how many processors this process may use: in a container, fewer than the machine has."""
+    import joblib  # which knows the limits of containers and of schedulers
+
+    return joblib.cpu_count()
+
+
 def processor() -> str:
     """Return the processor's name: on Linux from the kernel, elsewhere what Python knows of it."""
     try:
@@ -134,7 +191,7 @@ def seed_everything(seed: int) -> None:
     """Seed Python, NumPy and TensorFlow, so that two runs on one machine start alike."""
     import keras
 
-    checks.whole_number("seed", seed, 0, 2**32 - 1)
+    checks.whole_number("seed", seed, 0, LARGEST_SEED)
     keras.utils.set_random_seed(seed)
 
 

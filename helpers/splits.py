@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from . import checks, survey
+from . import checks, runtime, survey
 
 # scikit-learn is imported by the functions that use it: it takes most of a second.
 
@@ -16,13 +16,19 @@ def near_duplicate_groups(data: pd.DataFrame, max_distance: float = 0.07) -> np.
     """Number the groups of near-duplicates: int array `(n,)`, equal numbers for images that belong together.
 
     An image without near-duplicates is a group of its own. If a resembles b, and b resembles c, all
-    three form one group. See `survey.find_near_duplicates` for `max_distance` and errors.
+    three form one group. Rows with one path are one group. Groups are numbered as they first appear. See
+    `survey.find_near_duplicates` for `max_distance` and errors.
     """
     checks.table(data, "path")
-    pairs = survey.find_near_duplicates(data, max_distance)
-    row = pd.Series(range(len(data)), index=data.path.to_numpy())
-    links = (np.ones(len(pairs)), (row[pairs.path_a], row[pairs.path_b]))
-    return connected_components(coo_array(links, shape=(len(data), len(data))), directed=False)[1]
+    file, paths = pd.factorize(data["path"])
+    group = np.arange(len(paths))
+    # Band by band, keeping what hangs together: of many pictures that are alike there are too many pairs.
+    for a, b, _ in survey.close_pairs(pd.DataFrame({"path": paths}), max_distance):
+        a, b = group[a], group[b]
+        new = a != b
+        links = coo_array((np.ones(new.sum()), (a[new], b[new])), shape=(len(paths), len(paths)))
+        group = connected_components(links, directed=False)[1][group]
+    return pd.factorize(group[file])[0]
 
 
 def split(
@@ -30,11 +36,13 @@ def split(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     seed: int = 0,
     groups: Sequence[int] | None = None,
+    max_distance: float = 0.07,
 ) -> tuple[pd.DataFrame, ...]:
     """Divide `data` into one part for each of `fractions`, such as training, validation and test.
 
     Every part holds its fraction of every class, to within one image unless larger groups prevent
-    it. No group is divided. Rows keep their order and their index. The same `seed` gives the same parts.
+    it: one line says so where a group is larger than the smallest part was to be. No group is divided.
+    Rows keep their order and their index. The same `seed` gives the same parts.
 
     Args:
         data: a table with the columns `path` and `label`.
@@ -42,52 +50,65 @@ def split(
         seed: decides which images go where.
         groups: one number an image; those with the same number stay together. By default, the
             near-duplicates that are found in the images; `range(len(data))` switches this off.
+        max_distance: how far apart near-duplicates may be, see `near_duplicate_groups`. Without effect
+            where `groups` are given.
 
     Raises:
-        ValueError: the fractions do not fit, or a class is too small to be in every part.
+        ValueError: the fractions do not fit, or a class is too small to be in every part, or is missing
+            from one since groups are too large; or copies of one picture could land in several parts.
     """
     _check_fractions(fractions)
-    _check_table(data, seed, groups)
-    classes, label = np.unique(data.label, return_inverse=True)
+    _check_table(data, seed)
+    classes, label = np.unique(data["label"], return_inverse=True)
     targets = _whole_numbers(fractions, np.bincount(label))
     if targets.size and targets.min() == 0:
-        smallest = str(classes[targets.min(axis=0).argmin()])
+        smallest = targets.min(axis=0).argmin()
         raise checks.CourseError(
-            f"Class {smallest!r} has {(data.label == smallest).sum()} images, too few to be in all "
+            f"Class '{classes[smallest]}' has {(label == smallest).sum()} images, too few to be in all "
             f"{len(fractions)} parts: fractions={tuple(fractions)} needs {_fewest(fractions)}. "
             "Add images to it, leave it out, or make the smallest part larger."
         )
-    group = near_duplicate_groups(data) if groups is None else np.unique(groups, return_inverse=True)[1]
+    group = _group_numbers(data, groups, max_distance)
     part = _assign(group, label, targets, seed)
-    return tuple(data[part == number] for number in range(len(fractions)))
+    parts = [np.flatnonzero(part == number) for number in range(len(fractions))]
+    _check_parts(parts, targets.sum(axis=1).min(), classes, label, group, groups is not None)
+    return tuple(data.iloc[rows] for rows in parts)
 
 
 def folds(
-    data: pd.DataFrame, n_folds: int = 5, seed: int = 0, groups: Sequence[int] | None = None
+    data: pd.DataFrame,
+    n_folds: int = 5,
+    seed: int = 0,
+    groups: Sequence[int] | None = None,
+    max_distance: float = 0.07,
 ) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
     """Return `n_folds` pairs (training part, held-out part): every image is held out in one of them.
 
-    Stratified, with groups kept together, by scikit-learn's `StratifiedGroupKFold`. `seed` and
-    `groups` as in `split`.
+    Stratified, with groups kept together, by scikit-learn's `StratifiedGroupKFold`. `seed`, `groups` and
+    `max_distance` as in `split`.
 
     Raises:
-        ValueError: fewer than two folds, or a class with fewer images than folds.
+        ValueError: fewer than two folds, or a class with fewer images than folds, or one that is missing
+            from a part since groups are too large; or copies of one picture could land in several parts.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
     checks.whole_number("n_folds", n_folds, 2)
-    _check_table(data, seed, groups)
-    counts = data.label.value_counts()
+    _check_table(data, seed, runtime.LARGEST_SEED)
+    classes, label = np.unique(data["label"], return_inverse=True)
+    counts = np.bincount(label)
     if counts.min() < n_folds:
         raise checks.CourseError(
-            f"Class {counts.idxmin()!r} has {counts.min()} images, too few for n_folds={n_folds}: each fold "
-            f"needs one. Add images until there are {n_folds}, leave the class out, or make fewer folds."
+            f"Class '{classes[counts.argmin()]}' has {counts.min()} images, too few for n_folds={n_folds}: "
+            f"each fold needs one. Add images until there are {n_folds}, leave it out, or make fewer folds."
         )
-    group = near_duplicate_groups(data) if groups is None else groups
+    group = _group_numbers(data, groups, max_distance)
     folder = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
-    return [
-        (data.iloc[rest], data.iloc[held_out]) for rest, held_out in folder.split(data, data.label, group)
-    ]
+    enough = group.max() + 1 >= n_folds
+    pairs = list(folder.split(data, label, group)) if enough else [([], [])]
+    parts = [rows for pair in pairs for rows in pair]
+    _check_parts(parts, len(data) // n_folds, classes, label, group, groups is not None)
+    return [(data.iloc[rest], data.iloc[held_out]) for rest, held_out in pairs]
 
 
 def class_weights(labels: Iterable) -> dict:
@@ -112,29 +133,82 @@ def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Every image stays in at least once. For a training part only: before a split, copies of one image
     would land on both sides.
     """
-    _check_table(data, seed)
-    largest = data.label.value_counts().max()
+    _check_table(data, seed, runtime.LARGEST_SEED)
+    label = data["label"].to_numpy()
+    largest = np.unique(label, return_counts=True)[1].max()
     parts = [
         pd.concat([rows, rows.sample(largest - len(rows), replace=True, random_state=seed)])
-        for _, rows in data.groupby("label")
+        for _, rows in data.groupby(label)
     ]
     return pd.concat(parts)
 
 
 def undersample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept."""
-    _check_table(data, seed)
-    smallest = data.label.value_counts().min()
-    return data.groupby("label").sample(smallest, random_state=seed).sort_index()
+    _check_table(data, seed, runtime.LARGEST_SEED)
+    label = data["label"].to_numpy()
+    smallest = np.unique(label, return_counts=True)[1].min()
+    chosen = pd.Series(range(len(data))).groupby(label).sample(smallest, random_state=seed)
+    return data.iloc[chosen.sort_values()]
 
 
-def _check_table(data: pd.DataFrame, seed: int, groups: Sequence[int] | None = None) -> None:
+def _check_table(data: pd.DataFrame, seed: int, largest_seed: int | None = None) -> None:
     checks.table(data, "path", "label")
-    checks.whole_number("seed", seed, 0)
+    checks.whole_number("seed", seed, 0, largest_seed)
     if len(data) == 0:
         raise checks.CourseError("data has 0 rows. Give at least one picture a class.")
+
+
+def _group_numbers(data: pd.DataFrame, groups: Sequence[int] | None, max_distance: float) -> np.ndarray:
+    """Number the groups from 0 on: int `(n,)`. Refuse copies of one picture that do not stay together."""
+    number = np.arange(len(data))
     if groups is not None:
         checks.same_length(data=data, groups=groups)
+        number = pd.factorize(pd.Series(list(groups)), sort=True)[0]
+        if number.min() < 0:
+            raise checks.CourseError(
+                f"groups has no value in row {number.argmin()}. Give every picture a group, "
+                "a number of its own where you know none."
+            )
+    repeated = (pd.Series(number).groupby(data["path"].to_numpy()).nunique() > 1).sum()
+    if repeated:
+        paths = "1 path" if repeated == 1 else f"{repeated} paths"
+        raise checks.CourseError(
+            f"data holds {paths} more than once: copies of one picture would land in several parts. "
+            "Split first, then oversample the training part."
+        )
+    return near_duplicate_groups(data, max_distance) if groups is None else number
+
+
+def _check_parts(
+    parts: Sequence[np.ndarray],
+    smallest: int,
+    classes: np.ndarray,
+    label: np.ndarray,
+    group: np.ndarray,
+    given: bool,
+) -> None:
+    """Refuse parts (rows) that lack a class; say so if a group is larger than the `smallest` was to be."""
+    sizes = np.bincount(group)
+    shared = sizes[sizes > 1]
+    found = (
+        f"{shared.sum()} of {len(group)} pictures fell into {len(shared)} group{'s' * (len(shared) != 1)} of "
+        f"{'groups=' if given else 'near-duplicates'}, the largest with {sizes.max()}"
+    )
+    mend = (
+        "Give smaller groups, or fewer and larger parts."
+        if given
+        else "Look at survey.find_near_duplicates(data); give a smaller max_distance, "
+        "or groups= (patients, films; range(len(data)) switches it off)."
+    )
+    for rows in parts:
+        lacking = np.bincount(label[rows], minlength=len(classes)) == 0
+        if lacking.any():
+            raise checks.CourseError(
+                f"{found}: a part would hold no picture of class '{classes[lacking.argmax()]}'. {mend}"
+            )
+    if sizes.max() > smallest:
+        print(f"{found}, where the smallest part was to have {smallest}: parts differ from that. {mend}")
 
 
 def _check_fractions(fractions: Sequence[float]) -> None:

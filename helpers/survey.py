@@ -1,5 +1,6 @@
 """What is in a data set: facts on every image, files that cannot be read, near-duplicates."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import pandas as pd
 from . import checks, images, runtime
 
 THUMBNAIL_SIZE = 16
-ROWS_AT_ONCE = 1024
+ROWS_AT_ONCE, DISTANCES_AT_ONCE = 1024, 2**21  # the memory they take is to be the same for any number
+ROUNDING = 1e-6  # by which the distance of two equal thumbnails may differ from 0
 
 
 def inspect(data: pd.DataFrame) -> pd.DataFrame:
     """Look at every image of `data` and return its facts, one row an image, in the same order.
 
-    Columns added to those of `data` (missing where a damaged file does not tell):
+    Columns added to those of `data`, or put in place of its own (missing where a damaged file does not tell):
 
     - `width`, `height`: pixels, as displayed (a camera's orientation tag is obeyed)
     - `channels`: as stored in the file, 1 for grey, 3 for colour, 4 for colour with transparency
@@ -26,15 +28,16 @@ def inspect(data: pd.DataFrame) -> pd.DataFrame:
     """
     checks.table(data, "path")
     with ThreadPoolExecutor(images.THREADS) as pool:
-        rows = runtime.progress(pool.map(_facts, data.path), "Looking at images", total=len(data))
+        rows = runtime.progress(pool.map(_facts, data["path"]), "Looking at images", total=len(data))
         facts = pd.DataFrame(rows, columns=["width", "height", "channels", "bytes", "brightness", "problem"])
     whole = ["width", "height", "channels", "bytes"]
     facts = facts.astype({**dict.fromkeys(whole, "Int64"), "brightness": float, "problem": object})
     facts["problem"] = facts.problem.where(facts.problem.notna(), None)
-    return data.join(facts.set_index(data.index))
+    # Not by a join: the index is the caller's, and may name two rows alike, as after pd.concat.
+    return data.drop(columns=facts.columns, errors="ignore").assign(**facts.set_axis(data.index))
 
 
-def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07) -> pd.DataFrame:
+def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07, most: int = 100_000) -> pd.DataFrame:
     """Find images that are the same picture, or the same but for slight changes.
 
     Each image is shrunk to a colour thumbnail of 16 × 16 pixels. The distance of two images is
@@ -47,23 +50,53 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07) -> pd.D
     or mirrored is not found.
 
     Returns:
-        Columns `path_a`, `path_b` (in the order of `data`) and `distance`, the closest pair first.
+        Columns `path_a`, `path_b` (in the order of `data`) and `distance`, the closest pair first: all of
+        them, or the closest `most`. One line says so where there are more.
 
     Raises:
         images.UnreadableImage: for the first image that cannot be read; `inspect` lists them all.
     """
+    checks.whole_number("most", most, 1)
+    bands, n_pairs = close_pairs(data, max_distance), 0
+    found = [np.empty(0, int), np.empty(0, int), np.empty(0, np.float32)]
+    for band in bands:
+        n_pairs += len(band[0])
+        found = [np.concatenate(both) for both in zip(found, band, strict=True)]
+        if len(found[0]) > most:
+            closest = found[2].argsort(kind="stable")[:most]
+            found = [part[closest] for part in found]
+    if n_pairs > most:
+        print(f"{n_pairs:,} pairs are no further apart than {max_distance}: the closest {most:,} are listed.")
+    paths, (a, b, distance) = data["path"].to_numpy(), found
+    pairs = pd.DataFrame(
+        zip(paths[a], paths[b], distance.astype(float), strict=True), columns=["path_a", "path_b", "distance"]
+    )
+    return pairs.sort_values("distance", kind="stable", ignore_index=True)
+
+
+def close_pairs(
+    data: pd.DataFrame, max_distance: float = 0.07
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Go through all pairs that `find_near_duplicates` speaks of, band by band: there may be millions.
+
+    Yields:
+        Positions a and b in `data` (int, each a before its b) and distances (float32) of some pairs. They
+        are in order of a, then of b.
+    """
     checks.table(data, "path")
     checks.number("max_distance", max_distance, 0, 2)
-    paths = data.path.to_numpy()
-    thumbnails = _thumbnails(paths)
-    found = []
-    for start in range(0, len(paths), ROWS_AT_ONCE):
+    return _bands(_thumbnails(data["path"].to_numpy()), max(max_distance, ROUNDING))
+
+
+def _bands(
+    thumbnails: np.ndarray, max_distance: float
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    rows = max(1, min(ROWS_AT_ONCE, DISTANCES_AT_ONCE // max(1, len(thumbnails))))
+    for start in range(0, len(thumbnails), rows):
         # Only pairs (a, b) with a before b: the upper triangle, one band of rows at a time.
-        distances = 1 - thumbnails[start : start + ROWS_AT_ONCE] @ thumbnails[start:].T
+        distances = 1 - thumbnails[start : start + rows] @ thumbnails[start:].T
         a, b = np.nonzero(np.triu(distances <= max_distance, k=1))
-        found += zip(paths[start + a], paths[start + b], distances[a, b].clip(0).astype(float), strict=True)
-    pairs = pd.DataFrame(found, columns=["path_a", "path_b", "distance"])
-    return pairs.sort_values("distance", kind="stable", ignore_index=True)
+        yield start + a, start + b, distances[a, b].clip(0)
 
 
 def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
@@ -84,7 +117,7 @@ def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
     checks.whole_number("image_size", image_size, cells)
     if image_size % cells:
         raise checks.CourseError(f"image_size is {image_size}. Give a multiple of {cells}, such as 64.")
-    pictures = images.read_many(data.path, image_size)
+    pictures = images.read_many(data["path"], image_size)
     grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
     down, across = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(across, down)

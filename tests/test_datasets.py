@@ -1,19 +1,23 @@
 import hashlib
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import threading
+import unicodedata
 import zipfile
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
+import certifi
 import cv2
 import numpy as np
+import pandas as pd
 import pytest
 
-from helpers import datasets, images
+from helpers import checks, datasets, images, runtime
 from helpers.datasets import DataError
 
 TOP = "Dog-Cat-Classifier-main"
@@ -289,6 +293,23 @@ def test_without_network_drawn_pets_come_under_a_banner(course, capfd, recwarn):
     assert datasets.check() == "9 images, 5 cat, 4 dog, drawn, not photographs"
 
 
+def test_the_banner_says_why_and_keeps_its_shape(course, monkeypatch, capsys):
+    for reason in ("[Errno 111] Connection refused", "a very long reason " * 20, "x" * 300):
+        monkeypatch.setattr(datasets, "_download", fails(datasets._NoArchive(reason)))
+        datasets.load_dog_cat()
+        banner = capsys.readouterr().out.splitlines()
+        assert {len(line) for line in banner} == {81} and all(line.startswith("##") for line in banner)
+        assert f"The reason: {reason}"[:40] in "\n".join(banner)
+        assert "connect to the" in "\n".join(banner)
+
+
+def fails(error):
+    def fail(*arguments, **settings):
+        raise error
+
+    return fail
+
+
 def test_sign_in_page_in_place_of_github_counts_as_no_network(course, tmp_path, monkeypatch, server, capsys):
     (tmp_path / "served/set.zip").write_text("<html>Welcome to our hotel</html>")
     monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
@@ -323,10 +344,17 @@ def test_kept_drawings_are_used_again_unless_they_are_stale_or_incomplete(course
     written = last.stat().st_mtime_ns
     datasets.load_dog_cat()
     assert last.stat().st_mtime_ns == written
-    for spoil in (last.unlink, lambda: first.write_bytes(b"drawn by an older version")):
+    between = Path(data.path.iloc[3])
+    for spoil in (
+        last.unlink,
+        lambda: first.write_bytes(b"drawn by an older version"),
+        lambda: between.write_bytes(last.read_bytes()),  # a picture that somebody has edited
+        (first.parents[1] / runtime.SEAL).unlink,
+    ):
         spoil()
         datasets.load_dog_cat()
         assert all(images.read(path) is not None for path in data.path)
+        assert between.read_bytes() != last.read_bytes()
         assert kept() == ["drawn-pets"]
 
 
@@ -368,16 +396,32 @@ def test_drawn_set_that_makes_no_sense_is_refused(tmp_path, n, copies):
 # --- load_folder ------------------------------------------------------------------------------------
 
 
-def save_picture(path):
+PICTURE = cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
+HEIC = b"\0\0\0\x18ftypheic" + bytes(20)
+
+
+def save_picture(path, content=PICTURE):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(".png", np.zeros((4, 4, 3), np.uint8))[1].tobytes())
+    path.write_bytes(content)
+
+
+def link(path, target):
+    try:
+        path.symlink_to(target)
+    except OSError:
+        pytest.skip("this system lets one make no links")
+
+
+def places(data, folder):
+    return [Path(path).relative_to(folder).as_posix() for path in data.path]
 
 
 def test_any_folder_of_class_folders(tmp_path):
     images_in = ["Žluna/b10.PNG", "Žluna/b9.jpeg", "robin/spring/a.webp", "robin/a.jpg"]
-    left_out = ["robin/notes.txt", ".cache/x.jpg", "robin/._a.jpg", "__MACOSX/y.jpg", "loose.jpg"]
+    left_out = [".cache/x.jpg", "robin/._a.jpg", "__MACOSX/y.jpg", "loose.jpg", "robin/@eaDir/a.jpg"]
     for name in images_in + left_out:
         save_picture(tmp_path / name)
+    save_picture(tmp_path / "robin/notes.txt", b"no picture")
     data = datasets.load_folder(tmp_path)
     assert data.label.tolist() == ["robin", "robin", "Žluna", "Žluna"]
     names = [Path(path).relative_to(tmp_path).as_posix() for path in data.path]
@@ -403,21 +447,276 @@ def test_relative_folder_gives_absolute_paths(tmp_path, monkeypatch):
     ("files", "complaint"),
     [
         ([], "holds 0 images and no class folders"),
-        (["1.png", "2.jpg"], "holds 2 images and no class folders"),
-        (["cat/1.png"], "holds one class only, 'cat'"),
+        (["1.png", "2.jpg"], "holds 2 images and no class folders.*read by load_unlabelled"),
+        (["1", "2.bin"], "holds 2 images and no class folders"),
+        (["cat/1.png"], "holds one class only, 'cat'. A classifier needs at least two.$"),
+        (["mine/cat/1.png", "mine/dog/1.png"], "one class only, 'mine'.*give the path .*mine.$"),
+        (["train/1.png", "test1/1.png"], "holds 2 images in the parts test1, train .*no class folders"),
+        (["train/a/1.png", "test/a/1.png", "x/a/1.png"], "the parts test, train .*and beside them x. Move x"),
+        (["train/a/1.png", "val/a/1.png"], "holds one class only, 'a'"),
         (["cat/1.png", "dog/1.heic"], r"class folder .*dog holds no image.*\.jpg"),
     ],
 )
 def test_folder_that_is_no_data_set_is_refused(tmp_path, files, complaint):
     for name in files:
-        save_picture(tmp_path / name)
+        save_picture(tmp_path / name, HEIC if name.endswith("heic") else PICTURE)
     with pytest.raises(DataError, match=complaint):
         datasets.load_folder(tmp_path)
+
+
+def test_a_divided_folder_gives_its_classes_and_says_the_part(tmp_path, capsys):
+    for name in (
+        "train/ants/1.png",
+        "train/ants/2.png",
+        "train/bees/deep/1.png",
+        "VAL/ants/1.png",
+        "VAL/bees/1",
+    ):
+        save_picture(tmp_path / name)
+    data = datasets.load_folder(tmp_path)
+    assert data.columns.tolist() == ["path", "label", "part"]
+    assert data.label.tolist() == ["ants"] * 3 + ["bees"] * 2
+    assert data.part.tolist() == ["VAL", "train", "train", "VAL", "train"]
+    assert capsys.readouterr().out == (
+        "The folder is divided, as the column 'part' says: VAL 2, train 3 images.\n"
+    )
+
+
+def test_a_divided_folder_says_what_its_parts_lack(tmp_path, capsys):
+    for name in ("train/cat/1.png", "train/dog/1.png", "valid/cat/1.png", "test1/1.png", "test1/2.png"):
+        save_picture(tmp_path / name)
+    (tmp_path / "valid/dog").mkdir()
+    (tmp_path / "dev").mkdir()
+    data = datasets.load_folder(tmp_path)
+    assert places(data, tmp_path) == ["train/cat/1.png", "valid/cat/1.png", "train/dog/1.png"]
+    assert capsys.readouterr().out == (
+        "The folder is divided, as the column 'part' says: dev 0, train 2, valid 1 images; valid has no dog; "
+        "2 in test1 are left out, which has no class folders (load_unlabelled reads them).\n"
+    )
+
+
+@pytest.mark.parametrize(("name", "is_part"), [("Training", True), ("test_set", True), ("Testudo", False)])
+def test_parts_are_known_by_their_names(tmp_path, name, is_part):
+    for label in ("cat", "dog"):
+        save_picture(tmp_path / "train" / label / "1.png")
+        save_picture(tmp_path / name / label / "1.png")
+    assert ("part" in datasets.load_folder(tmp_path)) == is_part
+
+
+def test_a_class_called_train_among_others_is_a_class(tmp_path):
+    for name in ("train/steam/1.png", "car/1.png", "bus/1.png"):
+        save_picture(tmp_path / name)
+    assert datasets.load_folder(tmp_path).label.tolist() == ["bus", "car", "train"]
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.JPE", "a.pjpeg", "a.pjp", "a", "a.download", "a.heic"])
+def test_a_picture_is_one_whatever_its_suffix(tmp_path, capsys, name):
+    jpeg = cv2.imencode(".jpg", np.zeros((4, 4, 3), np.uint8))[1].tobytes()
+    save_picture(tmp_path / "cat" / name, jpeg)
+    save_picture(tmp_path / "dog/1.jpg", jpeg)
+    data = datasets.load_folder(tmp_path)
+    assert places(data, tmp_path) == [f"cat/{name}", "dog/1.jpg"]
+    assert images.read(data.path[0]).shape == (4, 4, 3)
+    assert capsys.readouterr().out == ""
+
+
+def test_what_is_left_out_is_said_in_one_line(tmp_path, capsys):
+    for name, content in {
+        "cat/1.png": PICTURE,
+        "dog/1.png": PICTURE,
+        "loose.png": PICTURE,
+        "cat/1.heic": HEIC,
+        "cat/suffixless": HEIC,
+        "dog/raw.dng": b"II*\0" + bytes(30),  # begins as a TIFF file does
+        "dog/x.svg": b"<svg/>",
+        "cat/notes.txt": b"BM is how a bitmap begins, too",
+        "cat/sound": b"RIFF\0\0\0\0WAVE",
+        "cat/Thumbs.db": b"of the system",
+        "dog/.DS_Store": b"of the system",
+    }.items():
+        save_picture(tmp_path / name, content)
+    link(tmp_path / "cat/gone.jpg", tmp_path / "nowhere")
+    assert places(datasets.load_folder(tmp_path), tmp_path) == ["cat/1.png", "dog/1.png"]
+    said = capsys.readouterr().out
+    assert said.startswith("Left out 8 files: ") and said.count("\n") == 1
+    for part in (
+        "format not read, export as JPEG or PNG (4: 1.heic, raw.dng, suffixless, …)",
+        "no picture (2: notes.txt, sound)",
+        "outside the class folders (1: loose.png)",
+        "links that lead nowhere (1: gone.jpg)",
+    ):
+        assert part in said
+
+
+def test_why_a_class_is_empty_is_said_before_it_is_refused(tmp_path, capsys):
+    save_picture(tmp_path / "cat/1.png")
+    save_picture(tmp_path / "dog/1.heic", HEIC)
+    with pytest.raises(DataError, match="dog holds no image"):
+        datasets.load_folder(tmp_path)
+    assert "format not read, export as JPEG or PNG (1: 1.heic)" in capsys.readouterr().out
+
+
+def test_a_file_is_opened_once_at_most_and_a_folder_listed_once(tmp_path, monkeypatch):
+    for name in ("train/cat/1.png", "train/cat/2", "train/dog/more/1.png", "val/cat/1", "val/dog/1.png", "x"):
+        save_picture(tmp_path / name)
+    opened, listed = [], []
+    really_open, really_list = Path.open, os.scandir
+    monkeypatch.setattr(Path, "open", lambda path, *mode: opened.append(path) or really_open(path, *mode))
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(str(path)) or really_list(path))
+    datasets.load_folder(tmp_path)
+    assert sorted(opened) == sorted(tmp_path / name for name in ("train/cat/2", "val/cat/1", "x"))
+    assert len(listed) == len(set(listed)) == 8
+
+
+def test_linked_folders_are_followed_and_each_counts_once(tmp_path):
+    for name in ("set/cat/1.png", "set/cat/z/real/2.png", "far/Dog/1.png", "far/more/3.png"):
+        save_picture(tmp_path / name)
+    top = tmp_path / "set"
+    link(top / "dog", tmp_path / "far/Dog")
+    link(top / "cat/more", tmp_path / "far/more")
+    link(top / "cat/again", tmp_path / "far/more")
+    link(top / "cat/a", top / "cat/z/real")
+    link(tmp_path / "far/more/loop", tmp_path / "far/more")
+    link(tmp_path / "far/more/up", top)
+    assert places(datasets.load_folder(top), top) == [
+        *("cat/1.png", "cat/again/3.png", "cat/z/real/2.png", "dog/1.png")
+    ]
+
+
+def test_one_folder_linked_into_two_classes_counts_in_both(tmp_path):
+    for name in ("set/train/cat/1.png", "set/train/dog/1.png", "far/2.png"):
+        save_picture(tmp_path / name)
+    for label in ("cat", "dog"):
+        link(tmp_path / "set/train" / label / "more", tmp_path / "far")
+    assert datasets.load_folder(tmp_path / "set").label.tolist() == ["cat"] * 2 + ["dog"] * 2
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="a Mac's disk takes both spellings for one")
+def test_two_spellings_of_one_class_are_merged(tmp_path):
+    for form, n in (("NFC", 4), ("NFD", 6)):
+        for i in range(n):
+            save_picture(tmp_path / unicodedata.normalize(form, "mèo") / f"{i}.png")
+    save_picture(tmp_path / "chó/1.png")
+    data = datasets.load_folder(tmp_path)
+    assert data.label.value_counts().to_dict() == {"mèo": 10, unicodedata.normalize("NFC", "chó"): 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other disks take them for one")
+def test_classes_much_alike_stay_apart_and_are_told(tmp_path, capsys):
+    for label in ("Cat", "cat", "dog", "dog ", "cow"):
+        save_picture(tmp_path / label / "1.png")
+    assert datasets.load_folder(tmp_path).label.tolist() == ["Cat", "cat", "cow", "dog", "dog "]
+    said = capsys.readouterr().out
+    assert "stay separate: 'Cat', 'cat', 'dog', 'dog '." in said and said.count("\n") == 1
 
 
 def test_missing_folder_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"There is no folder .*nowhere"):
         datasets.load_folder(tmp_path / "nowhere")
+
+
+# --- load_unlabelled --------------------------------------------------------------------------------
+
+
+def test_unlabelled_pictures_come_in_the_same_order(tmp_path, capsys):
+    for name in ("10.png", "9.png", "a/3", "a/.hidden/4.png"):
+        save_picture(tmp_path / name)
+    save_picture(tmp_path / "list.csv", b"id,label")
+    data = datasets.load_unlabelled(tmp_path)
+    assert data.columns.tolist() == ["path"] and data.index.tolist() == [0, 1, 2]
+    assert places(data, tmp_path) == ["9.png", "10.png", "a/3"]
+    assert data.attrs["source"] == "folder"
+    assert capsys.readouterr().out == "Left out 1 file: no picture (1: list.csv).\n"
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"holds no image. Put images there: \.bmp"):
+        datasets.load_unlabelled(tmp_path)
+
+
+# --- paths as people have them ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "write", ['"{}"', "'{}'", "“{}”", "  {} ", ' "{}"\n', "file://{}", "file://localhost{}"]
+)
+def test_a_path_is_understood_as_it_was_copied(tmp_path, write):
+    for name in ("a set/cat/1.png", "a set/dog/1.png"):
+        save_picture(tmp_path / name)
+    top = tmp_path / "a set"
+    given = top.as_uri().removeprefix("file://") if "file:" in write else str(top)
+    assert len(datasets.load_folder(write.format(given))) == 2
+    assert len(datasets.load_unlabelled(write.format(given))) == 2
+
+
+def test_what_exists_under_the_very_name_is_taken(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("'set'", "~set"):
+        Path(name).mkdir()
+        assert runtime.path_of(name) == Path(name)
+    assert runtime.path_of("dogs'") == Path("dogs'")
+    assert runtime.path_of("~/set") == Path.home() / "set"
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        (None, "place is None. Give the path of a folder or a file, such as 'my_photos'."),
+        (b"bytes", "place is b'bytes'. Give the path"),
+        ("", "place is empty: ''. Give the path"),
+        (' "" ', "place is empty: .* Give the path"),
+        ("https://example.org/photos.zip", "place is an address on the web, 'https://.*Download it first"),
+        (Path("http://example.org/photos"), "place is an address on the web, 'http:/.*Download it first"),
+        ("~nobody at all/photos", "no such user. Give the whole path"),
+    ],
+)
+def test_what_is_no_path_is_refused(value, complaint):
+    with pytest.raises(checks.CourseError, match=complaint):
+        runtime.path_of(value, "place")
+
+
+def test_course_data_is_understood_as_it_was_copied(course, tmp_path, monkeypatch):
+    archive = write_zip(tmp_path / "a set.zip", course)
+    monkeypatch.setenv("COURSE_DATA", f' "{archive}"')
+    assert_is_the_set(datasets.load_dog_cat(), "COURSE_DATA")
+
+
+# --- certificates -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "before", "after"),
+    [
+        ((None, None), None, certifi.where()),
+        ((None, None), "/the/school's.pem", "/the/school's.pem"),
+        (("/etc/ssl/cert.pem", None), None, None),
+        ((None, "/etc/ssl/certs"), None, None),
+    ],
+    ids=["none", "none, and one's own", "a file", "a folder"],
+)
+def test_certificates_are_lent_where_python_has_none(monkeypatch, found, before, after):
+    paths = ssl.DefaultVerifyPaths(*found, "", "", "", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setenv("SSL_CERT_FILE", before or "")  # so that it is put back afterwards
+    if before is None:
+        monkeypatch.delenv("SSL_CERT_FILE")
+    runtime.trust_certifi()
+    assert os.environ.get("SSL_CERT_FILE") == after
+
+
+# --- packing ----------------------------------------------------------------------------------------
+
+
+def test_pictures_of_one_name_are_all_packed(tmp_path):
+    paths = [tmp_path / name for name in ("a/1.png", "b/1.png", "c/1.PNG", "a/1-2.png")]
+    for number, path in enumerate(paths):
+        save_picture(path, bytes([number]))
+    data = pd.DataFrame({"path": [str(path) for path in paths], "label": ["cat", "cat", "cat", "cat"]})
+    datasets.pack(data, tmp_path / "set.zip")
+    with zipfile.ZipFile(tmp_path / "set.zip") as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    assert sorted(contents.values()) == [bytes([number]) for number in range(4)]
+    assert len({name.casefold() for name in contents}) == 4 and next(iter(contents)) == "cat/1.png"
 
 
 # --- two disks: one that keeps, one that is fast --------------------------------------------------------

@@ -1,6 +1,7 @@
 """Domains: divided once, drawn from by seed."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import datasets, domains
@@ -59,6 +60,18 @@ def test_targets_are_those_that_keras_wants(pets):
     np.testing.assert_array_equal(digits.targets().argmax(axis=1).astype(str), digits.labels)
 
 
+def test_a_domain_of_two_joined_tables_has_every_row_once(tmp_path):
+    both = pd.concat([datasets.draw_pets(20, seed, tmp_path / str(seed), size=32) for seed in (1, 2)])
+    domain = domains.of_table(both, SIZE)
+    assert sorted(np.concatenate([domain.pool, domain.validation, domain.held_out])) == list(range(40))
+
+
+def test_how_far_apart_near_duplicates_may_be_is_passed_on(tmp_path):
+    data = datasets.draw_pets(40, 0, tmp_path, size=32)
+    with pytest.raises(ValueError, match="40 of 40 pictures fell into 1 group of near-duplicates"):
+        domains.of_table(data, SIZE, max_distance=2)
+
+
 def test_an_unknown_domain():
     with pytest.raises(ValueError, match="Choose one of dogs and cats, drawn pets, digits"):
         domains.load("speech", SIZE)
@@ -68,3 +81,24 @@ def test_a_source_names_no_machine(pets):
     assert pets.source == "drawn pets"
     source = domains.source_of(datasets.load_dog_cat())
     assert source in ("drawn pets", "ardamavi/Dog-Cat-Classifier@9e4f1e1")
+
+
+def test_only_verified_photos_bear_their_name(pets, tmp_path):
+    data = datasets.draw_pets(40, 0, tmp_path, size=32)
+    for source, said in {
+        **dict.fromkeys(("COURSE_DATA", "kept copy", "GitHub"), "ardamavi/Dog-Cat-Classifier@9e4f1e1"),
+        "folder": "my pictures",
+        str(tmp_path): "my pictures",
+        "drawn pets": "drawn pets",
+        "": "",
+    }.items():
+        data.attrs["source"] = source
+        assert domains.source_of(data) == said
+    assert domains.of_table(datasets.load_folder(tmp_path), SIZE).source == "my pictures"
+
+
+def test_drawn_pets_in_place_of_photos_are_called_so(pets, monkeypatch, tmp_path):
+    drawn = datasets.draw_pets(40, 0, tmp_path, size=32)
+    monkeypatch.setattr(datasets, "load_dog_cat", lambda: drawn)
+    domain = domains.load.__wrapped__(domains.PHOTOS, SIZE)
+    assert (domain.name, domain.source) == (domains.PHOTOS, "drawn pets")

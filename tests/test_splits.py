@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import datasets, images, splits
+from helpers import checks, datasets, images, splits, survey
 
 
 def table(**counts):
@@ -27,15 +27,28 @@ def test_near_duplicates_form_groups(tmp_path):
     assert sorted(Counter(groups.tolist()).values()) == [1] * 32 + [2] * 4
 
 
-def test_groups_join_through_a_common_member(monkeypatch):
+def thumbnails(monkeypatch, vectors):
+    """Let the pictures look like this, whatever their files: `{path: vector}`."""
+    look = {path: np.array(vector, np.float32) / np.linalg.norm(vector) for path, vector in vectors.items()}
+    monkeypatch.setattr(survey, "_thumbnails", lambda paths: np.stack([look[path] for path in paths]))
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 1024])
+def test_groups_join_through_a_common_member(monkeypatch, rows_at_once):
     data = table(cat=5)
-    pairs = pd.DataFrame(
-        {"path_a": ["cat.0.jpg", "cat.3.jpg"], "path_b": ["cat.3.jpg", "cat.4.jpg"], "distance": 0.01}
-    )
-    monkeypatch.setattr(splits.survey, "find_near_duplicates", lambda *arguments: pairs)
+    turned = {0: 0.0, 1: 2.0, 2: 4.0, 3: 0.3, 4: 0.6}  # 0 and 3 are close, 3 and 4 are, 0 and 4 are not
+    thumbnails(monkeypatch, {f"cat.{i}.jpg": (np.cos(angle), np.sin(angle)) for i, angle in turned.items()})
+    monkeypatch.setattr(survey, "ROWS_AT_ONCE", rows_at_once)
     groups = splits.near_duplicate_groups(data)
-    assert groups[0] == groups[3] == groups[4]
-    assert len(set(groups)) == 3
+    assert groups.tolist() == [0, 1, 2, 0, 0]
+
+
+def test_rows_of_one_file_are_one_group(tmp_path):
+    data = datasets.draw_pets(8, 0, tmp_path, size=32)
+    copies = pd.concat([data, data[2:4]])  # the index repeats as well
+    for max_distance in (0, 0.07):
+        groups = splits.near_duplicate_groups(copies, max_distance)
+        assert groups.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 2, 3]
 
 
 # --- split ------------------------------------------------------------------------------------------
@@ -145,6 +158,137 @@ def test_split_of_the_photos(photos):
     assert [part.label.value_counts()["cat"] for part in parts] == [560, 70, 70]
     pair = photos.index[photos.path.str.endswith(("dog.74.jpg", "dog.180.jpg"))]
     assert any(set(pair) <= set(part.index) for part in parts)
+
+
+@pytest.mark.parametrize("divide", [lambda data: splits.split(data, (0.5, 0.5)), splits.folds])
+def test_copies_of_one_picture_are_refused_before_a_split(tmp_path, divide):
+    data = datasets.draw_pets(20, 0, tmp_path, size=32)
+    rare = data.drop(data.index[:5])  # ten dogs and five cats
+    with pytest.raises(
+        checks.CourseError, match=r"data holds [345] paths more than once.*Split first, then ov"
+    ):
+        divide(splits.oversample(rare))
+    with pytest.raises(checks.CourseError, match="data holds 1 path more than once"):
+        divide(pd.concat([data, data[:1]]))
+
+
+def test_copies_of_one_picture_may_stand_in_one_group():
+    data = pd.concat([table(cat=10, dog=10)] * 2)
+    parts = splits.split(data, (0.5, 0.5), groups=data.path)
+    assert not set(parts[0].path) & set(parts[1].path)
+    with pytest.raises(checks.CourseError, match="data holds 20 paths more than once"):
+        splits.split(data, (0.5, 0.5), groups=alone(data))
+
+
+def test_a_repeated_index_is_no_matter():
+    data = pd.concat([table(cat=10), table(dog=10)])
+    train, test = splits.split(data, (0.5, 0.5), groups=alone(data))
+    assert sorted(pd.concat([train, test]).path) == sorted(data.path)
+    for part, held_out in splits.folds(data, 5, groups=alone(data)):
+        assert len(part) == 16 and len(held_out) == 4
+    shuffled = pd.concat([table(dog=3), table(cat=2)]).sample(frac=1, random_state=0)
+    fewer = splits.undersample(shuffled)
+    assert fewer.label.value_counts().to_dict() == {"cat": 2, "dog": 2}
+    assert fewer.path.tolist() == [path for path in shuffled.path if path in set(fewer.path)]
+
+
+@pytest.fixture
+def alike(monkeypatch):
+    """120 pictures, 119 of which look the same."""
+    data = table(cat=60, dog=60)
+    thumbnails(monkeypatch, {path: (1, 0) if path != "dog.59.jpg" else (0, 1) for path in data.path})
+    return data
+
+
+@pytest.mark.parametrize("divide", [splits.split, splits.folds])
+def test_groups_that_leave_a_part_without_a_class_are_refused(alike, divide):
+    for data, found in (
+        (alike, "119 of 120 pictures fell into 1 group of near-duplicates, the largest with 119"),
+        (alike[:119], "119 of 119 pictures fell into 1 group of near-duplicates, the largest with 119"),
+    ):
+        with pytest.raises(
+            checks.CourseError,
+            match=rf"^{found}: a part would hold no picture of class 'cat'. Look at survey\.",
+        ):
+            divide(data)
+        with pytest.raises(
+            checks.CourseError, match=r"60 of 1.. pictures fell into 1 group of groups=.*Give sm"
+        ):
+            divide(data[: 60 + data.label.eq("dog").sum()], groups=[0] * 60 + list(range(1, len(data) - 59)))
+
+
+@pytest.mark.parametrize("divide", [splits.split, splits.folds])
+def test_a_smaller_distance_tells_pictures_of_one_kind_apart(monkeypatch, capsys, divide):
+    data = table(cat=40, dog=40)
+    angles = np.linspace(0, 1, 80)
+    thumbnails(monkeypatch, dict(zip(data.path, np.column_stack([np.cos(angles), np.sin(angles)]))))
+    with pytest.raises(checks.CourseError, match="80 of 80 pictures fell into 1 group"):
+        divide(data)
+    divide(data, max_distance=1e-5)
+    divide(data, max_distance=2, groups=alone(data))  # it has no effect where groups are given
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(("divide", "smallest"), [(splits.split, 12), (splits.folds, 24)])
+def test_a_group_larger_than_the_smallest_part_is_told(capsys, divide, smallest):
+    data = table(cat=60, dog=60)
+    groups = np.arange(120)
+    groups[: smallest + 1] = 0
+    divide(data, groups=groups)
+    assert capsys.readouterr().out == (
+        f"{smallest + 1} of 120 pictures fell into 1 group of groups=, the largest with {smallest + 1}, "
+        f"where the smallest part was to have {smallest}: parts differ from that. "
+        "Give smaller groups, or fewer and larger parts.\n"
+    )
+    groups[smallest] = 999
+    divide(data, groups=groups)
+    assert capsys.readouterr().out == ""
+
+
+def test_groups_without_a_value_are_refused():
+    data = table(cat=10, dog=10)
+    with pytest.raises(checks.CourseError, match="groups has no value in row 3. Give every picture a group"):
+        splits.split(data, (0.5, 0.5), groups=["a", "b", 7, None, *range(16)])
+
+
+def test_nothing_is_said_of_the_photos_and_of_drawn_pets(photos, tmp_path, capsys):
+    pets = datasets.draw_pets(60, 0, tmp_path, near_duplicates=6)
+    for data in (photos, pets):
+        splits.split(data)
+        splits.folds(data)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "labels", [[1] * 8 + ["dog"] * 8, [True] * 8 + ["dog"] * 8, pd.Categorical([1.5] * 8 + ["dog"] * 8)]
+)
+@pytest.mark.parametrize("divide", [splits.split, splits.folds, splits.oversample, splits.undersample])
+def test_labels_of_two_kinds_are_refused(labels, divide):
+    data = table(cat=16).assign(label=labels)
+    with pytest.raises(
+        checks.CourseError, match=r"and 'dog'\. Make them .*: data\[\"label\"\].*astype\(str\)"
+    ):
+        divide(data)
+    more = {"groups": alone(data)} if divide in (splits.split, splits.folds) else {}
+    divide(data.assign(label=data["label"].astype(str)), **more)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [0] * 8 + [1] * 8,
+        [False] * 8 + [True] * 8,
+        pd.Series([1] * 8 + [2.5] * 8, dtype=object),
+        pd.Series(["cat"] * 8 + ["dog"] * 8, dtype="string"),
+        pd.Series(["cat"] * 8 + ["dog"] * 8, dtype=pd.CategoricalDtype(["bird", "cat", "dog"])),
+    ],
+)
+def test_labels_of_any_one_kind_are_taken(labels):
+    data = table(cat=16).assign(label=labels)
+    parts = splits.split(data, (0.5, 0.5), groups=alone(data))
+    assert [part.label.value_counts().loc[lambda n: n > 0].tolist() for part in parts] == [[4, 4], [4, 4]]
+    assert len(splits.folds(data, 4, groups=alone(data))) == 4
+    assert len(splits.undersample(data[3:])) == 10 and len(splits.oversample(data[3:])) == 16
 
 
 # --- folds ------------------------------------------------------------------------------------------

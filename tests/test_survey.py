@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -5,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import datasets, drawings, images, survey
+from helpers import datasets, drawings, images, splits, survey
 
 
 def save(path, image, *settings):
@@ -57,6 +58,29 @@ def test_facts_keep_the_tables_index(tmp_path):
     path = save(tmp_path / "a.png", np.zeros((3, 3, 3), np.uint8))
     data = table(path, path).set_index(pd.Index([7, 3]))
     assert survey.inspect(data).index.tolist() == [7, 3]
+
+
+@pytest.fixture
+def two_tables(tmp_path):
+    """Two tables joined: the index 0, 1 stands there twice, and each picture has a width of its own."""
+    paths = [save(tmp_path / f"{width}.png", np.zeros((9, width, 3), np.uint8)) for width in (4, 5, 6, 7)]
+    return pd.concat([table(*paths[:2]), table(*paths[2:])])
+
+
+def test_two_joined_tables_keep_their_rows(two_tables):
+    facts = survey.inspect(two_tables)
+    assert facts.width.tolist() == [4, 5, 6, 7]
+    assert facts.index.tolist() == [0, 1, 0, 1]
+    pd.testing.assert_frame_equal(facts[["path", "label"]], two_tables)
+
+
+def test_looking_again_replaces_what_was_found(two_tables):
+    once = survey.inspect(two_tables)
+    Path(two_tables.path.iloc[0]).write_text("no picture any more")
+    again = survey.inspect(once)
+    assert again.columns.tolist() == once.columns.tolist()
+    assert again.problem.notna().tolist() == [True, False, False, False]
+    pd.testing.assert_frame_equal(again[1:], once[1:])
 
 
 def test_photos_facts(photos):
@@ -117,6 +141,63 @@ def test_bands_of_rows_change_nothing(pets, monkeypatch):
     assert len(whole) > 3
     monkeypatch.setattr(survey, "ROWS_AT_ONCE", 7)
     pd.testing.assert_frame_equal(survey.find_near_duplicates(pets, max_distance=0.3), whole)
+
+
+@pytest.fixture
+def many_alike(monkeypatch):
+    """Ten thousand pictures that look the same: 49,995,000 pairs."""
+    look = np.random.default_rng(0).standard_normal(768).astype(np.float32)
+    look /= np.linalg.norm(look)
+    monkeypatch.setattr(survey, "_thumbnails", lambda paths: np.tile(look, (len(paths), 1)))
+    return table(*(f"{number}.jpg" for number in range(10_000)))
+
+
+def most_memory(function):
+    """Return what `function` returns, and the bytes that it held at most, beside what was there before."""
+    tracemalloc.start()
+    try:
+        return function(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_pairs_of_many_equal_pictures_fit_into_memory(many_alike, capsys):
+    pairs, n_bytes = most_memory(lambda: survey.find_near_duplicates(many_alike))
+    assert n_bytes < 300e6  # all pairs would take 8.5 GB
+    assert len(pairs) == 100_000 and pairs.distance.max() < 1e-6
+    assert capsys.readouterr().out == (
+        "49,995,000 pairs are no further apart than 0.07: the closest 100,000 are listed.\n"
+    )
+
+
+def test_groups_of_many_equal_pictures_fit_into_memory(many_alike):
+    groups, n_bytes = most_memory(lambda: splits.near_duplicate_groups(many_alike))
+    assert n_bytes < 300e6
+    assert set(groups) == {0}
+
+
+def test_the_closest_pairs_are_kept(pets, monkeypatch, capsys):
+    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 7)
+    whole = survey.find_near_duplicates(pets, max_distance=0.3)
+    assert capsys.readouterr().out == ""
+    for most in (1, 3, len(whole) - 1):
+        pd.testing.assert_frame_equal(survey.find_near_duplicates(pets, 0.3, most=most), whole[:most])
+        assert capsys.readouterr().out.startswith(f"{len(whole)} pairs are no further apart than 0.3: ")
+    survey.find_near_duplicates(pets, 0.3, most=len(whole))
+    assert capsys.readouterr().out == ""
+
+
+def test_pairs_that_are_equally_close_come_in_the_order_of_the_table(monkeypatch):
+    monkeypatch.setattr(survey, "_thumbnails", lambda paths: np.ones((len(paths), 4), np.float32) / 2)
+    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 2)
+    pairs = survey.find_near_duplicates(table(*"abcde"), most=5)
+    assert (pairs.path_a + pairs.path_b).tolist() == ["ab", "ac", "ad", "ae", "bc"]
+
+
+def test_equal_pictures_are_found_at_a_distance_of_0(pets):
+    copies = pd.concat([pets, pets], ignore_index=True)
+    pairs = survey.find_near_duplicates(copies, max_distance=0)
+    assert (pairs.path_a == pairs.path_b).all() and len(pairs) == len(pets)
 
 
 def test_blank_pictures_are_duplicates_of_each_other_only(tmp_path):

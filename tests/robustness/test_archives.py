@@ -3,6 +3,8 @@
 import errno
 import hashlib
 import os
+import shutil
+import ssl
 import subprocess
 import sys
 import zipfile
@@ -223,6 +225,147 @@ def test_a_damaged_archive_is_read_right_or_refused(tmp_path_factory, data):
             assert [Path(path).read_bytes() for path in loaded.path] == list(course.values())
 
 
+# --- archives of pictures of one's own ------------------------------------------------------------------
+
+
+def own(path, names, compression=zipfile.ZIP_DEFLATED, content=None):
+    """An archive of one's own photos, with these names in it."""
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name in names:
+            archive.writestr(name, content or b"\xff\xd8" + name.encode())
+    return path
+
+
+def labels_of(data):
+    return [(label, Path(path).name) for path, label in zip(data["path"], data["label"])]
+
+
+@pytest.mark.parametrize("top", ["", "my photos/"])
+def test_an_archive_of_photos_is_unpacked_once(tmp_path, top, monkeypatch):
+    names = ["cat/1.jpg", "cat/deep/2.jpg", "dog/1.jpg", ".hidden/x.jpg"]
+    archive = own(tmp_path / "photos.zip", [*(top + name for name in names), f"__MACOSX/{top}cat/._1.jpg"])
+    data = datasets.load_folder(archive)
+    assert labels_of(data) == [("cat", "1.jpg"), ("cat", "2.jpg"), ("dog", "1.jpg")]
+    assert all(Path(path).is_relative_to(runtime.local("unpacked")) for path in data["path"])
+    assert [path.name for path in map(Path, datasets.load_unlabelled(archive).path)] == [
+        "1.jpg",
+        "2.jpg",
+        "1.jpg",
+    ]
+    assert left_in_home() == ["unpacked"] and len(list(runtime.local("unpacked").iterdir())) == 1
+
+    monkeypatch.setattr(datasets, "_unpack_pictures", None)  # a second call unpacks nothing
+    shutil.copy(archive, tmp_path / "another name.zip")
+    assert datasets.load_folder(f'"{tmp_path / "another name.zip"}"').equals(data)
+
+
+def test_a_new_archive_of_the_same_name_is_read_anew(tmp_path):
+    for name in ("1.jpg", "2.jpg"):
+        data = datasets.load_folder(own(tmp_path / "photos.zip", [f"cat/{name}", f"dog/{name}"]))
+        assert labels_of(data) == [("cat", name), ("dog", name)]
+
+
+def test_a_divided_archive_keeps_its_parts(tmp_path, capsys):
+    names = [f"ants_and_bees/{part}/{label}/1.jpg" for part in ("train", "val") for label in ("ants", "bees")]
+    data = datasets.load_folder(own(tmp_path / "photos.zip", names))
+    assert (
+        data["part"].tolist() == ["train", "val"] * 2
+        and data["label"].tolist() == ["ants"] * 2 + ["bees"] * 2
+    )
+    assert "train 2, val 2 images" in capsys.readouterr().out
+
+
+def test_names_in_an_archive_are_read_as_they_were_written(tmp_path):
+    """A Mac writes UTF-8 and does not say so; some programs on Windows write backslashes."""
+    archive = own(tmp_path / "photos.zip", ["mèo/1.jpg", "ch/o/1.jpg"])
+    content = archive.read_bytes().replace(b"ch/o/1", b"ch\\o/1")
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        parts = content.split(signature)
+        cleared = [
+            part[: flags - 3] + bytes([part[flags - 3] & ~8]) + part[flags - 2 :] for part in parts[1:]
+        ]
+        content = signature.join([parts[0], *cleared])
+    archive.write_bytes(content)
+    assert zipfile.ZipFile(archive).namelist()[0] != "mèo/1.jpg"
+    assert datasets.load_folder(archive)["label"].tolist() == ["ch", "mèo"]
+
+
+def encrypted_own(path):
+    return encrypted(path, {"cat/1.jpg": b"x", "dog/1.jpg": b"x"})
+
+
+def damaged_own(path):
+    content = own(path, PAIR, zipfile.ZIP_STORED).read_bytes()
+    return replaced(path, content.replace(b"\xff\xd8dog", b"\xff\xd8god"))
+
+
+def lying_own(path):
+    content = own(path, PAIR, content=bytes(2**24)).read_bytes()
+    return replaced(path, content.replace((2**24).to_bytes(4, "little"), (9).to_bytes(4, "little")))
+
+
+PAIR = ["cat/1.jpg", "dog/1.jpg"]
+HOSTILE_OWN = {
+    "absolute": (
+        lambda path: own(path, [*PAIR, "/etc/evil.jpg"]),
+        "outside of its folder, to '/etc/evil.jpg'",
+    ),
+    "above": (
+        lambda path: own(path, [*PAIR, "cat/../../evil.jpg"]),
+        "outside of its folder, to 'cat/../../evil",
+    ),
+    "backslashes": (lambda path: own(path, [*PAIR, "..\\..\\evil.jpg"]), "outside of its folder"),
+    "a drive": (lambda path: own(path, [*PAIR, "C:\\evil.jpg"]), "outside of its folder.*get it anew"),
+    "encrypted": (encrypted_own, "photos.zip is encrypted. Unpack it with its password and give the folder"),
+    "damaged": (damaged_own, r"a damaged one \(dog/1.jpg: Bad CRC.*unpack it yourself"),
+    "a bomb that lies": (lying_own, r"a damaged one \(cat/1.jpg: "),
+    "cut short": (lambda path: truncated(own(path, PAIR * 9)), "no zip archive or a damaged one"),
+    "no archive": (lambda path: replaced(path, b"GIF89a"), "is no folder, and no zip archive or"),
+    "unknown compression": (lambda path: other_method(own(path, PAIR), 99), "a damaged one .*compression"),
+    "one name twice": (lambda path: own(path, [*PAIR, "cat/1.jpg"]), "holds cat/1.jpg twice"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("load", [datasets.load_folder, datasets.load_unlabelled])
+@pytest.mark.parametrize("case", HOSTILE_OWN)
+def test_a_hostile_archive_of_photos_is_one_clear_error_and_leaves_nothing(tmp_path, case, load):
+    build, complaint = HOSTILE_OWN[case]
+    archive = build(tmp_path / "photos.zip")
+    before = everything(tmp_path)
+    with pytest.raises(DataError, match=complaint) as error:
+        load(archive)
+    assert "\n" not in str(error.value)
+    assert everything(tmp_path) == before
+
+
+def test_an_archive_larger_than_the_disk_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    archive = own(tmp_path / "photos.zip", PAIR, content=bytes(3 * 2**20))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: usage._replace(free=2**22))
+    before = everything(tmp_path)
+    with pytest.raises(DataError, match="photos.zip unpacks to 6 MiB, and .*unpacked has 4 left. Make room"):
+        datasets.load_folder(archive)
+    assert everything(tmp_path) == before
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(names=some.lists(names_of_members, max_size=8))
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_whatever_photos_are_called_nothing_is_written_outside(tmp_path_factory, names):
+    tmp_path = tmp_path_factory.mktemp("names")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("COURSE_HOME", str(tmp_path / "deep" / "down" / "home"))
+        archive = own(tmp_path / "photos.zip", [name.replace("\0", "") or "x" for name in [*PAIR, *names]])
+        before = everything(tmp_path)
+        try:
+            datasets.load_unlabelled(archive)
+        except DataError:
+            assert everything(tmp_path) == before
+        unpacked = tmp_path / "deep" / "down" / "home" / "data" / "unpacked"
+        assert all(path.is_relative_to(unpacked) for path in set(everything(tmp_path)) - set(before))
+
+
 # --- servers ------------------------------------------------------------------------------------------
 
 
@@ -253,6 +396,62 @@ def test_bad_server_is_one_clear_error(course, monkeypatch, answer, complaint, c
         assert datasets.load_dog_cat().attrs["source"] == "drawn pets"
     assert "DRAWN PETS" in capsys.readouterr().out
     assert left_in_home() == ["drawn-pets"]
+
+
+@pytest.fixture
+def self_signed(tmp_path):
+    """A server on this machine with a certificate that nobody but itself has signed; the certificate."""
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=localhost",
+    ]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with BadServer(status(404)) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *arguments: None
+        yield server, f"https://localhost:{server.server_port}/set.zip", certificate
+
+
+@pytest.mark.parametrize("has_certificates", [True, False])
+def test_a_certificate_nobody_knows_is_refused_and_the_banner_says_what_to_do(
+    course, monkeypatch, self_signed, capsys, has_certificates
+):
+    _, url, _ = self_signed
+    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", url)
+    monkeypatch.setenv("SSL_CERT_FILE", "")
+    monkeypatch.delenv("SSL_CERT_FILE")  # what is lent now is taken back afterwards
+    if not has_certificates:
+        none = ssl.get_default_verify_paths()._replace(cafile=None, capath=None)
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+    assert datasets.load_dog_cat().attrs["source"] == "drawn pets"
+    box = capsys.readouterr().out
+    assert {len(line) for line in box.splitlines()} == {81}
+    banner = " ".join(box.replace("#", " ").split())
+    assert "CERTIFICATE_VERIFY_FAILED" in banner and "fetch the archive with a browser" in banner
+    assert "connect to the Internet" not in banner
+    with pytest.raises(DataError, match=r"no archive came from there \(\[SSL: CERTIFICATE_VERIFY_FAILED"):
+        load(monkeypatch, url)
+
+
+def test_a_certificate_that_is_known_is_enough(course, tmp_path, monkeypatch, self_signed):
+    server, url, certificate = self_signed
+    server.answers = [sends(write_zip(tmp_path / "set.zip", course).read_bytes())]
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert len(load(monkeypatch, url)) == len(course)
 
 
 def test_a_server_has_ten_seconds():
