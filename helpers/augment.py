@@ -7,6 +7,7 @@ picture sampled once, since every sampling blurs a little and takes its time.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import ceil
 from numbers import Real
 from typing import NamedTuple
 
@@ -14,10 +15,8 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import checks, images, runtime
-
-with runtime.quiet_libraries:
-    import keras
+from . import checks, images
+from .framework import keras
 
 
 class Parameters(NamedTuple):
@@ -94,7 +93,7 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
     """Zoom, turn and flip in one sampling, then change the brightness.
 
     Args:
-        image: uint8 array `(height, width, 3)`, 0-255, best at its full resolution.
+        image: array `(height, width, 3)`, RGB, 0-255, best at its full resolution.
         parameters: what to do.
         image_size: pixels a side of the square result; its frame is that of `images.fit`. None keeps the
             picture's own height and width.
@@ -106,6 +105,8 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
     checks.picture("image", image)
     if image_size is not None:
         checks.whole_number("image_size", image_size, 1)
+    if image.dtype != np.uint8:  # OpenCV warps few other types
+        image = np.rint(image).astype(np.uint8)
     height, width = image.shape[:2]
     target = (width, height) if image_size is None else (image_size, image_size)
     shrinking = parameters.zoom * min(width / target[0], height / target[1])
@@ -168,7 +169,8 @@ class ImageBatches(keras.utils.PyDataset):
         data: table with the columns `path` and `label`.
         image_size: pixels a side.
         batch_size: pictures a batch; the last one holds what remains.
-        augmenter: changes each picture anew in each epoch. Leave it out for validation and test.
+        augmenter: changes each picture anew in each epoch. Leave it out for validation and test. A function
+            of your own takes `(picture, rng, image_size)` and returns a picture of that size, RGB, 0-255.
         classes: the labels in the order of their numbers; sorted by name if left out.
         shuffle: put the pictures in another order in each epoch.
         seed: a whole number from 0 on.
@@ -176,7 +178,7 @@ class ImageBatches(keras.utils.PyDataset):
     Attributes:
         labels: int array `(n,)`, each row's class number, in the order of `data`.
         epoch: which epoch is read next, from 0. It counts on as Keras ends epochs; set it to resume.
-        failure: the error that ended the reading of a batch, None if there was none.
+        failure: the error that ended the reading of a batch, None if there was none in this epoch.
 
     Raises:
         ValueError: `data` is empty, a label is not among `classes`, or a size is below 1.
@@ -251,9 +253,7 @@ class ImageBatches(keras.utils.PyDataset):
     @property
     def targets(self) -> np.ndarray:
         """What to predict for each row of `data`, float32: `(n,)` of 0 and 1, or one-hot `(n, n_classes)`."""
-        if len(self.classes) == 2:
-            return self.labels.astype(np.float32)
-        return np.eye(len(self.classes), dtype=np.float32)[self.labels]
+        return _as_targets(self.labels, len(self.classes))
 
     def order(self) -> np.ndarray:
         """Return the rows of `data` in the order in which the current epoch shows them."""
@@ -263,7 +263,7 @@ class ImageBatches(keras.utils.PyDataset):
 
     def on_epoch_begin(self) -> None:
         """Note that Keras has begun an epoch."""
-        self._in_epoch = True
+        self._in_epoch, self.failure = True, None
 
     def on_epoch_end(self) -> None:
         """Count on. Keras also ends an epoch before it begins the first one: that one does not count."""
@@ -274,8 +274,40 @@ class ImageBatches(keras.utils.PyDataset):
         path = self._paths[row]
         if self.augmenter is None:
             return images.read(path, self.image_size)
-        rng = np.random.default_rng([self.seed, epoch, row])
-        return self.augmenter(images.read(path), rng, self.image_size)
+        rng, at_least = np.random.default_rng([self.seed, epoch, row]), None
+        if type(self.augmenter) is Augmenter:  # one of the reader's own may look closer
+            at_least = ceil(2 * self.image_size / self.augmenter.zoom_range[0])
+        changed = self.augmenter(images.read(path, at_least=at_least), rng, self.image_size)
+        if hasattr(changed, "__array__") or hasattr(changed, "__array_interface__"):  # a tensor, Pillow's
+            changed = np.asarray(changed)
+        checks.picture("the picture from augmenter", changed)
+        if changed.shape[:2] != (self.image_size, self.image_size):
+            raise checks.CourseError(
+                f"the picture from augmenter is {changed.shape}, and image_size is {self.image_size}. "
+                f"Return it with that size, such as images.fit(picture, {self.image_size})."
+            )
+        return changed
+
+
+def targets_of(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Return what to predict for labels given as names.
+
+    Args:
+        labels: n names.
+        classes: the names in the order of their numbers.
+
+    Returns:
+        float32 array: `(n,)` of 0 and 1 for two classes, one-hot `(n, n_classes)` for more.
+
+    Raises:
+        ValueError: a label is not among `classes`.
+    """
+    checks.classes(classes)
+    return _as_targets(_class_numbers(pd.Series(labels), classes), len(classes))
+
+
+def _as_targets(numbers: np.ndarray, n_classes: int) -> np.ndarray:
+    return (numbers if n_classes == 2 else np.eye(n_classes)[numbers]).astype(np.float32)
 
 
 def _class_numbers(labels: pd.Series, classes: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,7 @@
 import os
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
@@ -24,7 +24,7 @@ from . import checks, runtime
 
 # Pictures are shared out over the cores whole. OpenCV's own threads, for parts of one picture, would only be
 # in the way of those: idle, they wait by looking for work.
-THREADS = os.cpu_count() or 1
+THREADS = runtime.cores()
 cv2.setNumThreads(1)
 LARGE_FILE = 2**20  # bytes; decoding a smaller file takes a few milliseconds at most
 
@@ -55,7 +55,10 @@ OTHER_KINDS = {
 # Neither a stuffed byte nor a restart. It begins with one known byte, which makes the search fifteen times as
 # fast as `\xff+` would, though any number of them may come before a marker.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-_JPEG_END = 0xD9
+_JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
+_JPEG_PADDING = b"\0\r\n"  # phones, small cameras and careless copying append some, up to megabytes
+# Stand in for what a JPEG may lack. With one alone, a few lost bits may by chance be those it begins with.
+_FILLINGS = (bytes.fromhex("a51b72c9") * 16, b"\x55\xaa" * 32, b"\xfe" * 64)
 # Phones append a short film, a depth map or a second exposure to a photo and say so within it.
 _JPEG_WITH_MORE = re.compile(rb"MPF\0|MotionPhoto|MicroVideo|SEFT$")
 _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
@@ -70,7 +73,7 @@ class UnreadableImage(checks.CourseError):
         self.reason = reason
 
 
-def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
+def read(path: str | os.PathLike, image_size: int | None = None, at_least: int | None = None) -> np.ndarray:
     """Read one picture file as RGB.
 
     Grey pictures become three equal channels, transparent ones are laid on white, CMYK is converted,
@@ -79,6 +82,9 @@ def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
     Args:
         path: a JPEG, PNG, WebP, GIF (its first frame), BMP or TIFF file.
         image_size: if given, the picture is cropped and resized to this many pixels a side by `fit`.
+        at_least: how many pixels the shorter side must keep. A file of a mebibyte or more may then come at a
+            half, a quarter or an eighth of its height and width, which takes a fraction of the time. Without,
+            a picture comes whole, or with twice the pixels that `fit` needs.
 
     Returns:
         uint8 array `(height, width, 3)`, red-green-blue, 0-255; `(image_size, image_size, 3)` with a size.
@@ -86,10 +92,13 @@ def read(path: str | os.PathLike, image_size: int | None = None) -> np.ndarray:
     Raises:
         UnreadableImage: the file is missing, empty, cut short, damaged, too large, or no picture.
     """
+    if at_least is not None:
+        checks.whole_number("at_least", at_least, 1)
     if image_size is not None:
         checks.whole_number("image_size", image_size, 1)
+        at_least = at_least or 2 * image_size  # so that `fit` still averages, and nothing gets coarse
     content, header = _opened(Path(path))
-    colour = cv2.IMREAD_COLOR_RGB | _reduction(header.size, len(content), image_size)
+    colour = cv2.IMREAD_COLOR_RGB | _reduction(header.size, len(content), at_least)
     image = _decoded(Path(path), content, header, colour)
     return image if image_size is None else fit(image, image_size)
 
@@ -100,7 +109,7 @@ def fit(image: np.ndarray, image_size: int) -> np.ndarray:
     This keeps the proportions: squashing a picture into a square makes a wide picture's cat a thin one.
 
     Args:
-        image: uint8 array `(height, width, 3)`.
+        image: array `(height, width, 3)`, RGB, 0-255.
         image_size: pixels a side of the result.
 
     Returns:
@@ -108,6 +117,8 @@ def fit(image: np.ndarray, image_size: int) -> np.ndarray:
     """
     checks.picture("image", image)
     checks.whole_number("image_size", image_size, 1)
+    if image.dtype != np.uint8:  # OpenCV resizes few other types
+        image = np.rint(image).astype(np.uint8)
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
@@ -159,8 +170,8 @@ def check(paths: Iterable[str | os.PathLike]) -> None:
 def problem(path: str | os.PathLike) -> str | None:
     """Return why a file should not be trained on: it cannot be read, or is an odd one; None if it is sound.
 
-    Odd is a picture one pixel high or wide, and a JPEG to which something unknown is appended: `read`
-    reads both.
+    Odd is a picture one pixel high or wide, and a JPEG to which something unknown is appended, other than
+    zeros and line ends: `read` reads both.
     """
     try:
         state = Path(path).stat()
@@ -189,9 +200,9 @@ def _look_at(path: Path, state: tuple | None) -> str | None:
     width, height = header.size
     if min(width, height) == 1:
         return f"is {width} × {height} pixels, too small to show anything"
-    appended = _bytes_after_jpeg(content) if isinstance(header, JpegImageFile) else 0
-    if appended and not _JPEG_WITH_MORE.search(content):
-        return f"has {appended:,} bytes after its end, which are no part of the picture"
+    appended = content[_jpeg_end(content) :] if isinstance(header, JpegImageFile) else b""
+    if appended.strip(_JPEG_PADDING) and not _JPEG_WITH_MORE.search(content):
+        return f"has {len(appended):,} bytes after its end, which are no part of the picture"
     return None
 
 
@@ -213,6 +224,8 @@ def _opened(path: Path) -> tuple[bytes, ImageFile]:
     if width * height > MOST_PIXELS:
         most = f"more than the {MOST_PIXELS // 1_000_000} million that are read"
         raise UnreadableImage(path, f"has {width} × {height} pixels, {most}")
+    if isinstance(header, JpegImageFile) and _jpeg_end(content) is None:
+        content = _with_its_end(content, header) or content
     if _is_cut_short(content, header):
         raise UnreadableImage(path, "is cut short, as by a download that broke off")
     if isinstance(header, PngImageFile) and not _png_checksums_match(content):
@@ -237,14 +250,19 @@ def _content(path: Path) -> bytes:
 def _is_cut_short(content: bytes, header: ImageFile) -> bool:
     """Tell whether a file lacks its end. OpenCV may fill the missing part with grey."""
     if isinstance(header, JpegImageFile):
-        return _bytes_after_jpeg(content) is None
+        return _jpeg_end(content) is None
     if isinstance(header, PngImageFile):
         return _PNG_END not in content
     return False  # of the others, decoders refuse what is cut short
 
 
-def _bytes_after_jpeg(content: bytes) -> int | None:
-    """Return how many bytes follow a JPEG's end, None if it has no end.
+def _jpeg_end(content: bytes) -> int | None:
+    """Return the place behind a JPEG's end, None if it has no end."""
+    return next((place for kind, place in _jpeg_markers(content) if kind == _JPEG_END), None)
+
+
+def _jpeg_markers(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each marker of a JPEG with the place behind it, up to the end.
 
     Each marker is followed by the length of its segment. Skipping from one to the next does not mistake
     the end of the small picture that cameras put at the front, as thumbnail, for the end of the photo.
@@ -252,10 +270,39 @@ def _bytes_after_jpeg(content: bytes) -> int | None:
     place = 2
     while marker := _JPEG_MARKER.search(content, place):
         place = marker.end()
+        yield content[place - 1], place
         if content[place - 1] == _JPEG_END:
-            return len(content) - place
+            return
         place += int.from_bytes(content[place : place + 2], "big")
-    return None
+
+
+def _with_its_end(content: bytes, header: JpegImageFile) -> bytes | None:
+    """Return a JPEG that lacks only its end, as some webcams write it, with its end; None if it lacks more.
+
+    As long as data are missing, a decoder takes for the picture whatever follows. If none are, what follows
+    makes no difference. That holds for pictures whose channels all come in one scan.
+    """
+    scans = [content[place + 2 : place + 3] for kind, place in _jpeg_markers(content) if kind == _JPEG_SCAN]
+    if header.info.get("progressive") or scans != [bytes([header.layers])]:
+        return None
+    end = bytes([0xFF, _JPEG_END])
+    data = content.rstrip(b"\0")
+    if len(content) - len(data) < 2:  # a single zero may well be the picture's last byte
+        data = content
+    stuffed = b"\0" if data.endswith(b"\xff") else b""  # else this byte and the next one were a marker
+    whole = data + end
+    try:
+        picture = _pixels(whole)
+        others = (_pixels(data + stuffed + filling + end) for filling in _FILLINGS)
+        lacks_nothing = picture is not None and all(np.array_equal(picture, other) for other in others)
+    except cv2.error:
+        return None
+    return whole if lacks_nothing else None
+
+
+def _pixels(content: bytes, flags: int = cv2.IMREAD_COLOR) -> np.ndarray | None:
+    with runtime.quiet_libraries:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
 
 
 def _png_checksums_match(content: bytes) -> bool:
@@ -273,8 +320,7 @@ def _decoded(path: Path, content: bytes, header: ImageFile, flags: int) -> np.nd
     try:
         if header.has_transparency_data:
             return _on_white(header)
-        with runtime.quiet_libraries:
-            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        image = _pixels(content, flags)
     except Exception as error:  # whatever a damaged file provokes in a decoder
         raise UnreadableImage(path, "is damaged: it cannot be decoded") from error
     if image is None:
@@ -290,15 +336,12 @@ def _on_white(picture: ImageFile) -> np.ndarray:
     return np.array(Image.alpha_composite(white, upright).convert("RGB"))
 
 
-def _reduction(size: tuple[int, int], n_bytes: int, image_size: int | None) -> int:
-    """Choose the flag with which a large photo is decoded at a half, a quarter or an eighth of its size.
-
-    At least twice the pixels asked for are kept, so that `fit` still averages and nothing gets coarse.
-    """
-    if image_size is None or n_bytes < LARGE_FILE:
+def _reduction(size: tuple[int, int], n_bytes: int, at_least: int | None) -> int:
+    """Choose the flag with which a large photo is decoded at a half, a quarter or an eighth of its size."""
+    if at_least is None or n_bytes < LARGE_FILE:
         return 0
     flags = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
     for factor, flag in flags.items():
-        if min(size) / factor >= 2 * image_size:
+        if min(size) / factor >= at_least:
             return flag & ~cv2.IMREAD_COLOR
     return 0

@@ -3,14 +3,16 @@
 import random
 import time
 import warnings
+from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
-from helpers import augment, drawings, images
+from helpers import augment, checks, drawings, images
 from helpers.augment import Augmenter, ImageBatches, Parameters
 
 RANGES = {"zoom_range": (0.5, 1), "rotation": 15, "brightness_range": (0.5, 1.5), "horizontal_flip": True}
@@ -206,6 +208,29 @@ def test_batches_hold_every_picture_once_the_last_ones_too(pets):
     assert batches.labels.tolist() == [0, 1] * 9 + [0]
 
 
+def test_shuffled_pictures_keep_their_labels_and_each_epoch_has_its_own_order(pets):
+    plain = dict(zip(pets["path"], pets["label"]))
+    batches = ImageBatches(pets, 32, 8, shuffle=True, seed=3)
+    of_picture = {picture.tobytes(): path for picture, path in
+                  zip(images.read_many(pets["path"], 32).astype(np.float32), pets["path"])}  # fmt: skip
+    orders = []
+    for batches.epoch in (0, 1):
+        seen = [(of_picture[picture.tobytes()], label) for batch in batches for picture, label in zip(*batch)]
+        assert all(label == (plain[path] == "dog") for path, label in seen)
+        orders.append([path for path, _ in seen])
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(pets["path"])
+    assert orders[0] != orders[1] and list(pets["path"]) not in orders
+
+
+def test_each_epoch_and_each_picture_is_augmented_anew(pets):
+    one = pets.iloc[[0, 0]]
+    batches = ImageBatches(one, 32, 2, Augmenter(**RANGES))
+    (first, second), _ = batches[0]
+    assert not np.array_equal(first, second)
+    batches.epoch = 1
+    assert not np.array_equal(batches[0][0][0], first)
+
+
 def test_classes_set_the_numbers(pets):
     assert ImageBatches(pets, 32, 8, classes=("dog", "cat"))[0][1].tolist() == [1, 0] * 4
     one_hot = ImageBatches(pets, 32, 8, classes=("bird", "cat", "dog"))[0][1]
@@ -261,6 +286,89 @@ def test_index_of_the_table_does_not_matter(pets):
     part = pets.sample(frac=0.5, random_state=0)
     batches = ImageBatches(part, 32, 4)
     assert np.array_equal(batches[0][0], images.read_many(part["path"][:4], 32))
+
+
+# --- augmenters of one's own ----------------------------------------------------------------------------
+
+RESULTS = {
+    "scaled": (lambda picture, size: images.fit(picture, size) / 255, "it looks scaled. .* picture \\* 255"),
+    "whole": (
+        lambda picture, size: picture,
+        r"is \(64, 64, 3\), and image_size is 32. Return .*fit\(picture, 32\)",
+    ),
+    "grey": (lambda picture, size: images.fit(picture, size)[..., 0], r"is an array \(32, 32\). Give an RGB"),
+    "nothing": (lambda picture, size: None, "is None. Give an RGB picture"),
+    "too bright": (
+        lambda picture, size: images.fit(picture, size) * 1.5,
+        r"from .* to .* Give .*clip\(0, 255\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("change, message", RESULTS.values(), ids=list(RESULTS))
+def test_what_an_own_augmenter_returns_is_looked_at(pets, change, message):
+    batches = ImageBatches(
+        pets[pets["label"] == "cat"], 32, 8, lambda picture, rng, size: change(picture, size)
+    )
+    with pytest.raises(checks.CourseError, match=f"^the picture from augmenter .*{message}") as error:
+        batches[0]
+    assert batches.failure is error.value, "what training shows in place of TensorFlow's own lines"
+
+
+@pytest.mark.parametrize("kind", [np.asarray, np.float32, keras.ops.convert_to_tensor, Image.fromarray])
+def test_an_own_augmenter_may_return_any_kind_of_picture(pets, kind):
+    batches = ImageBatches(pets, 32, 8, lambda picture, rng, size: kind(images.fit(picture, size)))
+    assert np.array_equal(batches[0][0], images.read_many(pets["path"][:8], 32))
+
+
+# --- large photos ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def phone_photo(tmp_path_factory):
+    """A photo of twelve megapixels, of more than a mebibyte, as a table of one row."""
+    path = tmp_path_factory.mktemp("phone") / "cat.jpg"
+    pet = cv2.resize(drawings.draw_pet("cat", 5, size=400), (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    grain = np.random.default_rng(0).integers(0, 12, pet.shape, dtype=np.uint8)
+    Image.fromarray(cv2.add(pet, grain)).save(path, quality=90)
+    assert path.stat().st_size > images.LARGE_FILE
+    return pd.DataFrame({"path": [str(path)], "label": ["cat"]})
+
+
+def test_a_large_photo_is_decoded_as_far_as_the_zoom_needs(phone_photo):
+    """Whole decoding takes about three times as long, and shows the same."""
+    augmenter, seconds, shown = Augmenter(**RANGES), {}, {}
+    for name, function in (("reduced", augmenter), ("whole", lambda *arguments: augmenter(*arguments))):
+        batches = ImageBatches(phone_photo, 128, 1, function, ("cat", "dog"))
+        shown[name], seconds[name] = [], []
+        for batches.epoch in range(6):
+            start = time.process_time()
+            shown[name].append(batches[0][0])
+            seconds[name].append(time.process_time() - start)
+    assert min(seconds["reduced"]) < 0.7 * min(seconds["whole"])
+    assert 0 < difference(np.stack(shown["reduced"]), np.stack(shown["whole"])) < 2
+
+
+@pytest.mark.parametrize("closest, at_least", [(1, 256), (0.5, 512), (0.3, 854)])
+def test_the_closest_look_still_has_twice_the_pixels(pets, monkeypatch, closest, at_least):
+    asked, read = [], images.read
+    monkeypatch.setattr(images, "read", lambda path, **options: asked.append(options) or read(path))
+    ImageBatches(pets[:1], 128, 1, Augmenter(zoom_range=(closest, 1)), ("cat", "dog"))[0]
+    assert asked == [{"at_least": at_least}]
+
+
+def test_a_failure_is_forgotten_when_the_next_epoch_begins(pets, tmp_path):
+    path = tmp_path / "cat.png"
+    path.write_bytes(Path(pets["path"][0]).read_bytes())
+    batches = ImageBatches(pets[:1].assign(path=str(path)), 16, 8, classes=("cat", "dog"))
+    content = path.read_bytes()
+    path.unlink()
+    with pytest.raises(images.UnreadableImage):
+        batches[0]
+    assert "does not exist" in str(batches.failure)
+    path.write_bytes(content)
+    tiny_model().fit(batches, shuffle=False, verbose=0)
+    assert batches.failure is None
 
 
 class Recorder(ImageBatches):

@@ -1,5 +1,7 @@
 """Reading pictures: every kind a learner may bring, and every way a file may be broken."""
 
+import os
+import subprocess
 import sys
 
 import cv2
@@ -7,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import images
+from helpers import checks, images
+from helpers.runtime import COURSE_FOLDER
 
 
 @pytest.fixture
@@ -102,6 +105,74 @@ def test_large_photo_is_decoded_smaller_and_looks_the_same(tmp_path, monkeypatch
     reduced = images.read(path, 128)
     assert not np.array_equal(whole, reduced), "the file was not decoded at a reduced size"
     assert np.abs(whole.astype(int) - reduced).mean() < 1
+
+
+@pytest.mark.parametrize("at_least, side", [(1200, 1200), (601, 1200), (600, 600), (150, 150), (1, 150)])
+def test_large_photo_keeps_the_pixels_that_are_needed(tmp_path, monkeypatch, at_least, side):
+    path = save(np.zeros((1200, 1600, 3), np.uint8), tmp_path / "large.jpg")
+    assert images.read(path, at_least=at_least).shape == (1200, 1600, 3), "a small file comes whole"
+    monkeypatch.setattr(images, "LARGE_FILE", 1000)
+    assert images.read(path, at_least=at_least).shape == (side, side * 4 // 3, 3)
+    assert images.read(path).shape == (1200, 1600, 3)
+    with pytest.raises(ValueError, match="at_least is 0"):
+        images.read(path, at_least=0)
+
+
+# --- pictures that are no longer bytes ------------------------------------------------------------------
+
+SCALED = {
+    "0 to 1": (
+        lambda picture: picture / 255,
+        r"from 0 to 1: it looks scaled\. .* such as picture \* 255, or",
+    ),
+    "0 to 1, in 16 bits": (lambda picture: (picture / 255).astype(np.float16), "it looks scaled"),
+    "0 to 0.5": (lambda picture: picture / 510, "from 0 to 0.5: it looks scaled"),
+    "-1 to 1": (lambda picture: picture / 127.5 - 1, r"from -1 to 1: .* such as \(picture \+ 1\) \* 127\.5"),
+    "centred": (lambda picture: picture - 128.0, r"from -128 to 127\. .* such as picture\.clip\(0, 255\)"),
+    "16 bits": (
+        lambda picture: picture.astype(np.uint16) * 257,
+        r"from 0 to 6\.55e\+04\. Give finite numbers",
+    ),
+    "negative": (lambda picture: -picture.astype(int), "from -255 to 0. Give finite numbers from 0 to 255"),
+    "hole": (lambda picture: np.where(picture == 0, np.nan, picture), "from nan to nan. Give finite numbers"),
+    "infinite": (lambda picture: np.where(picture == 0, np.inf, picture), "to inf. Give finite numbers"),
+    "mask": (lambda picture: picture > 127, "of type bool. Give numbers from 0 to 255"),
+    "objects": (lambda picture: picture.astype(object), "of type object. Give numbers"),
+}
+
+
+@pytest.mark.parametrize("scaled, message", SCALED.values(), ids=list(SCALED))
+def test_a_picture_of_other_values_is_refused(scaled, message):
+    picture = np.arange(256, dtype=np.uint8).reshape(8, 32, 1).repeat(3, axis=2)
+    with pytest.raises(checks.CourseError, match=f"^image has values .*{message}"):
+        images.fit(scaled(picture), 4)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, np.uint16, np.int32, np.int64])
+def test_a_picture_of_other_types_is_fitted_as_bytes_are(picture, kind):
+    fitted = images.fit(picture.astype(kind), 20)
+    assert fitted.dtype == np.uint8
+    assert np.array_equal(fitted, images.fit(picture, 20))
+
+
+def test_black_floats_are_a_picture():
+    assert not images.fit(np.zeros((8, 8, 3)), 4).any()
+
+
+def test_bytes_are_not_looked_through(monkeypatch):
+    """A training reads thousands of pictures: of bytes, which cannot be wrong, the type is enough."""
+    monkeypatch.setattr(checks, "unscaled", lambda *_: pytest.fail("looked through"))
+    images.fit(np.ones((8, 8, 3), np.uint8), 4)
+
+
+def test_reading_takes_as_many_threads_as_this_process_has_processors():
+    """Which is fewer than the machine has in a container, on a shared server, or after `taskset`."""
+    if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("this system cannot be told to use one processor of several")
+    code = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+    code += "from helpers import images; print(images.THREADS)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=COURSE_FOLDER, capture_output=True, text=True)
+    assert done.stdout == "1\n", done.stderr
 
 
 def test_read_many_keeps_the_order(tmp_path):

@@ -48,6 +48,36 @@ def test_grid_order_frames_what_is_repeated(twenty):
     assert len(framed) == 20 - 13
 
 
+def test_grid_order_takes_any_order(twenty):
+    figure = plots.grid_order(twenty[:7], [6, 5, 4, 3, 2, 1, 0, 6], columns=3)
+    assert figure.get_suptitle().endswith("Right: by the index, 7 of them (repeats in red)")
+    assert [bool(axis.images) for axis in figure.axes].count(True) == 7 + 8
+    assert (
+        plots.grid_order(twenty[:3], [2, 1, 0], columns=3).get_suptitle().endswith("3 of them (none twice)")
+    )
+
+
+@pytest.mark.parametrize(
+    ("plain", "augmented", "end", "said"),
+    [
+        (
+            [0.5] * 3,
+            [0.5, 0.6, 0.4],
+            "never changes; augmented, its score does",
+            ("one flat line", "up and down"),
+        ),
+        ([0.5] * 3, [0.4] * 3, "never changes; nor does its score", ("one flat line", "one flat line")),
+        ([0.5, 0.6], [0.6, 0.5], "its score does, augmented or not", ("it goes up", "it goes down")),
+        ([0.5, 0.6], [0.5, 0.5], "its score does, where nothing is augmented", ("goes up", "one flat line")),
+    ],
+)
+def test_score_by_epoch_says_what_moves(plain, augmented, end, said):
+    figure = plots.score_by_epoch(plain, augmented, "dark means owl")
+    assert figure.axes[0].get_title().endswith(end)
+    left_alone, anew = alt_text(figure).split("left alone: ")[1].split(". Pictures augmented anew")
+    assert said[0] in left_alone and said[1] in anew
+
+
 def test_score_by_epoch_says_what_it_shows():
     figure = plots.score_by_epoch([0.5] * 4, [0.5, 0.6, 0.4, 0.55], "dark means dog")
     assert "over 4 epochs" in alt_text(figure)

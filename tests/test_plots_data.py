@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,9 +101,18 @@ def test_scores_by_remedy_have_a_bar_for_each_score():
 
 def test_share_histogram_gives_the_ranges():
     figure = plots.share_histogram(
-        {"luck": [0.4, 0.5, 0.6], "strata": [0.5] * 3}, expected=0.5, part="a part"
+        {"luck": [0.4, 0.5, 0.6], "strata": [0.5] * 3}, expected=0.5, of="dogs", part="a part"
     )
     assert "dogs in a part: luck 40 to 60 %; strata 50 to 50 %" in alt_text(figure)
+    assert figure.axes[0].get_xlabel().startswith("dogs in a part, in %")
+    assert titles(figure) == ["From seed to seed, luck: 40 to 60 %; strata: 50 %"]
+
+
+def test_share_histogram_praises_no_strata_that_change_nothing():
+    shares = {"without": [0.2, 0.3], "stratified": [0.2, 0.3]}
+    figure = plots.share_histogram(shares, expected=0.25, of="robins", part="a part")
+    assert titles(figure) == ["From seed to seed, without: 20 to 30 %; stratified: 20 to 30 %"]
+    assert "dog" not in alt_text(figure) + figure.axes[0].get_xlabel()
 
 
 def test_part_counts_are_stacked(pets):
@@ -132,3 +143,219 @@ def test_score_spread_draws_every_score():
     figure = plots.score_spread({"small": [0.5, 0.6, 0.7], "large": [0.6, 0.61]}, "Spread")
     assert sorted(figure.axes[0].lines[0].get_xdata()) == [0.5, 0.6, 0.7]
     assert alt_text(figure) == "Spread. One point a score, for each of: small, large."
+
+
+# --- data of one's own: other classes, one, nine, none --------------------------------------------------
+
+
+def facts_of(**classes):
+    """Return facts as from `survey.inspect`: for each class its images' brightness, their width growing."""
+    rows = [
+        (f"{label}/{n}.jpg", label, 100 + n, 100, float(value))
+        for label, values in classes.items()
+        for n, value in enumerate(values)
+    ]
+    return pd.DataFrame(rows, columns=["path", "label", "width", "height", "brightness"])
+
+
+def said_by(figure):
+    return " ".join([figure.get_suptitle(), *titles(figure), alt_text(figure)])
+
+
+BIRDS = {"robin": 5, "sparrow": 1}
+NINE = {f"breed {letter}": 2 for letter in "abcdefghi"}
+
+
+@pytest.fixture(scope="module", params=[BIRDS, {"robin": 3}, NINE], ids=["two", "one", "nine"])
+def own(request, tmp_path_factory):
+    """A table of drawings under other names: five robins and a sparrow; one class; nine classes."""
+    wanted = [label for label, count in request.param.items() for _ in range(count)]
+    drawn = datasets.draw_pets(len(wanted), 1, tmp_path_factory.mktemp("own"), size=64)
+    return drawn.assign(label=wanted)
+
+
+def test_no_figure_speaks_of_cats_and_dogs_that_are_not_there(own):
+    facts = survey.inspect(own).assign(path=[f"{n}.jpg" for n in range(len(own))])
+    half = facts.iloc[::2], facts.iloc[1::2]
+    for figure in (
+        plots.class_counts(own),
+        plots.image_sizes(facts),
+        plots.brightness(facts),
+        plots.part_counts(dict(zip(("training", "test"), half, strict=True))),
+        plots.fold_map([half, half[::-1]]),
+    ):
+        assert not {"cat", "dog", "cats", "dogs", "nan"} & set(said_by(figure).replace(",", " ").split())
+
+
+def test_a_legend_names_every_class(own):
+    facts = survey.inspect(own)
+    for figure in (plots.image_sizes(facts), plots.brightness(facts), plots.part_counts({"all": facts})):
+        named = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        assert named == sorted(set(own.label))
+
+
+def test_example_sheet_shows_all_of_a_class_with_few_images(own):
+    figure = plots.example_sheet(own, columns=2, rows_a_class=1)
+    counts = own.label.value_counts().clip(upper=2)
+    shown = pd.Series([title.split("/")[0] for title in titles(figure) if title]).value_counts()
+    assert shown.to_dict() == counts.to_dict()
+    said = "2 images of each class" if counts.min() == 2 else "2 robin, 1 sparrow"
+    assert figure.get_suptitle() == f"A random sample: {said}"
+
+
+def test_example_sheet_shows_both_files_of_one_name(tmp_path):
+    drawn = datasets.draw_pets(2, 0, tmp_path, size=64)
+    Path(drawn.path[1]).rename(tmp_path / Path(drawn.path[0]).name)
+    data = pd.DataFrame({"path": [drawn.path[0], str(tmp_path / Path(drawn.path[0]).name)], "label": "cat"})
+    assert titles(plots.example_sheet(data, columns=2)) == ["cat/cat.0.jpg", "cat/cat.0.jpg (2)"]
+
+
+def test_image_pairs_do_not_call_two_photos_one(pets):
+    pairs = pd.DataFrame({"path_a": pets.path[:1], "path_b": pets.path[1:2].to_numpy(), "distance": 0.9})
+    assert plots.image_pairs(pairs).get_suptitle() == "Pairs of images, and their distances"
+    assert "one picture" not in alt_text(plots.image_pairs(pairs))
+
+
+def test_image_pairs_without_a_pair_say_so():
+    figure = plots.image_pairs(pd.DataFrame(columns=["path_a", "path_b", "distance"]))
+    assert alt_text(figure) == "There is no pair of images to show."
+
+
+@pytest.mark.parametrize(
+    ("widths", "title"),
+    [
+        ([90] * 3, "0 % of the images are wider than they are high"),
+        ([110] * 3, "100 % of the images are wider than they are high"),
+        ([110] + [90] * 299, "less than 1 % of the images are wider than they are high"),
+        ([90] + [110] * 299, "more than 99 % of the images are wider than they are high"),
+        ([110, 90, None, None], "50 % of the images are wider than they are high"),
+        ([None], "There is no image whose size is known"),
+        ([], "There is no image whose size is known"),
+    ],
+)
+def test_image_sizes_count_those_whose_size_is_known(widths, title):
+    facts = pd.DataFrame({"label": "robin", "width": widths, "height": 100}).astype({"width": "Int64"})
+    assert titles(plots.image_sizes(facts)) == [title]
+    assert alt_text(plots.image_sizes(facts))
+
+
+@pytest.mark.parametrize(
+    ("classes", "title"),
+    [
+        ({"a": [50], "b": [60], "c": [120]}, "From a, the darkest class, to c, the brightest"),
+        ({"a": [50], "b": [60], "c": [65]}, "The classes are about equally bright"),
+        ({"robin": [50, 70, 90]}, "The images of the class robin have a median of 70"),
+        ({"robin": [50], "sparrow": [np.nan]}, "The images of the class robin have a median of 50"),
+        ({"robin": [np.nan]}, "There is no image whose brightness is known"),
+    ],
+)
+def test_brightness_names_the_classes_that_differ(classes, title):
+    figure = plots.brightness(facts_of(**classes))
+    assert titles(figure) == [title]
+    assert "nan" not in alt_text(figure)
+
+
+@pytest.mark.parametrize(
+    ("distances", "title", "said"),
+    [
+        ([0.3, 0.01], "Below the limit: 1. The next closest pair is far above it", "the next one at 0.30."),
+        ([0.08], "Below the limit: 0. The next closest pair is near it, at 0.08", "the next one at 0.08."),
+        ([0.01, 0.02], "Below the limit: 2. No other pair is shown", "no other pair is shown."),
+        ([], "Below the limit: 0. No other pair is shown", "no other pair is shown."),
+    ],
+)
+def test_pair_distances_say_where_the_next_pair_lies(distances, title, said):
+    figure = plots.pair_distances(pd.DataFrame({"distance": distances}, dtype=float), limit=0.07)
+    assert titles(figure) == [title]
+    assert alt_text(figure).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("recall", "accuracy", "finding"),
+    [
+        ([0.9, 0.5], [0.95, 0.8], "Highest accuracy, 0.95: as it is, with recall 0.90"),
+        (
+            [0.0, 0.5],
+            [0.9, 0.9],
+            "Highest accuracy, 0.90: as it is and over-sampled, with recall 0.00 to 0.50",
+        ),
+    ],
+)
+def test_scores_by_remedy_say_what_the_most_accurate_one_finds(recall, accuracy, finding):
+    index = ["as\nit is", "over-\n-sampled"]
+    figure = plots.scores_by_remedy(pd.DataFrame({"accuracy": accuracy, "recall": recall}, index=index))
+    assert titles(figure) == [finding]
+    assert alt_text(figure).endswith(f"for as it is, over-sampled. {finding}.")
+
+
+def test_scores_by_remedy_of_one_measure():
+    figure = plots.scores_by_remedy(pd.DataFrame({"F1": [0.4, 0.6]}, index=["a", "b"]))
+    assert titles(figure) == ["Highest F1, 0.60: b"]
+
+
+def part(**counts):
+    return pd.DataFrame({"label": [label for label, count in counts.items() for _ in range(count)]})
+
+
+@pytest.mark.parametrize(
+    ("parts", "title"),
+    [
+        (
+            [part(cat=70, dog=70), part(cat=7, dog=6)],
+            "Each part holds as many cat as dog images, to within one",
+        ),
+        (
+            [part(a=3, b=3, c=3), part(a=1, b=1, c=2)],
+            "Each part holds as many images of each class, to within one",
+        ),
+        (
+            [part(robin=40, sparrow=8), part(robin=10, sparrow=2)],
+            "Each part holds the classes in the same proportions, to within one image",
+        ),
+        (
+            [part(robin=5002, sparrow=1000), part(robin=495, sparrow=103)],
+            "Each part holds the classes in the same proportions, to within 1 %",
+        ),
+        (
+            [part(robin=8, sparrow=1), part(robin=2, sparrow=5)],
+            "Of the images in part 1, 29 % are robin; in all parts together, 62 %",
+        ),
+        ([part(robin=5), part(robin=1)], "All images are of one class, robin"),
+        ([part(robin=5, sparrow=1), part()], "No image in: part 1"),
+        ([part(), part()], "No image in: part 0, part 1"),
+    ],
+)
+def test_part_counts_say_how_the_classes_are_divided(parts, title):
+    figure = plots.part_counts({f"part {number}": rows for number, rows in enumerate(parts)})
+    assert titles(figure) == [title]
+    assert alt_text(figure)
+
+
+def test_best_of_many_does_not_promise_a_climb():
+    alike = np.full((2, 3), 0.5)
+    figure = plots.best_of_many(alike, alike + 0.25)
+    assert titles(figure) == ["However many models one tries, the best one looks the same"]
+    assert "it goes from 0.50 to 0.50; the same models on fresh images go from 0.75 to 0.75" in alt_text(
+        figure
+    )
+
+
+def test_fold_map_says_what_is_held_out_twice_and_never(pets):
+    twice = [(pets[8:], pets[:8]), (pets[10:], pets[:10])]
+    assert "Of 24 images, 14 never and 8 more than once held out" in alt_text(plots.fold_map(twice))
+    assert titles(plots.fold_map(twice)) == ["Of 24 images, 14 never and 8 more than once held out"]
+    once = [(pets[12:], pets[:12]), (pets[:12], pets[12:])]
+    assert titles(plots.fold_map(once)) == ["Every image is held out once"]
+
+
+def test_many_kinds_are_drawn(pets):
+    """Nine, and there are seven colours."""
+    scores = {f"way {number}": [0.5, 0.6] for number in range(9)}
+    assert len(plots.leak(scores, "Nine").axes[0].get_yticklabels()) == 9
+    assert len(plots.score_spread(scores, "Nine").axes[0].get_yticklabels()) == 9
+    assert len(plots.scores_by_remedy(pd.DataFrame(scores)).axes[0].get_legend().get_texts()) == 9
+
+
+def test_a_picture_scaled_to_one_is_not_drawn_black():
+    with pytest.raises(ValueError, match="picture has values from 0 to 1: it looks scaled"):
+        plots.photo_sheet({"a": np.linspace(0, 1, 12).reshape(2, 2, 3)}, "Scaled")

@@ -71,6 +71,41 @@ def test_schedule_says_when_the_rate_begins_to_fall():
     assert "0.001 up to epoch 2, then falling to 0.0005 in epoch 4" in titles(figure)
 
 
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ([0.001] * 4, "of each of 4 epochs: 0.001 in every epoch."),
+        ([0.1, 0.2, 0.3, 0.05], "from 0.1 in epoch 0 to 0.05 in epoch 3, the highest 0.3 in epoch 2."),
+        ([0.3, 0.2, 0.2, 0.1], "0.3 up to epoch 0, then falling to 0.1 in epoch 3."),
+    ],
+)
+def test_schedule_says_of_any_rate_how_it_goes(rates, said):
+    assert model.schedule(rates.__getitem__, epochs=4).alt_text.endswith(said)
+
+
+def test_rows_of_different_lengths_are_counted():
+    picture = np.zeros((8, 8, 3), np.uint8)
+    figure = model.picture_rows({"robins": [picture] * 5, "a sparrow": [picture]}, "Birds")
+    assert "Rows of 1 to 5 pictures: robins, a sparrow" in figure.alt_text
+    assert sum(bool(axis.images) for axis in figure.axes) == 6
+
+
+def test_feature_maps_of_few_channels():
+    figure = model.feature_maps(np.zeros((8, 8, 3), np.uint8), {"first": np.zeros((4, 4, 2))}, "Two", most=6)
+    assert "up to 6 channels" in figure.alt_text
+    assert sum(bool(axis.images) for axis in figure.axes) == 3
+
+
+def test_the_one_step_is_compared_with_no_other():
+    assert "read: 3 ms" in titles(model.time_a_photo(pd.Series({"read": 3.0})))
+
+
+def test_nine_curves_all_look_different():
+    figure = model.learning_curves({f"rate {n}": [n, n + 1] for n in range(9)}, "Nine")
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].lines}
+    assert len(looks) == 9
+
+
 def test_intervals():
     table = pd.DataFrame({"accuracy": [0.9], "low": [0.8], "high": [0.95], "n": [1400]}, index=["a split"])
     figure = model.intervals(table, "Sure")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import autopsy, comparison, domains
+from helpers import autopsy, comparison, domains, strategies
 from helpers.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
 from helpers.plots import strategies as figures
 
@@ -75,8 +75,37 @@ def test_bases(grid):
     grid = grid[grid["strategy"] != FROM_SCRATCH].rename(columns={"strategy": "base"})
     summary = comparison.summarise(grid.assign(strategy="head only"), by=("domain", "n_train", "base"))
     figure = figures.bases(summary)
-    assert "all blocks ahead by +0.040 with 20, +0.040 with all" in figure.axes[0].get_title(loc="left")
+    assert "all blocks ahead by +0.040 with 20, +0.040 with 800" in figure.axes[0].get_title(loc="left")
     assert figure.alt_text
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "finding"),
+    [
+        ({"a": (0.7, 0.9)}, "a 0.700 with 20, 0.900 with 800"),
+        ({"a": (0.7, 0.9), "b": (0.8, 0.95)}, "b ahead by +0.100 with 20, +0.050 with 800"),
+        ({"a": (0.7, 0.9), "b": (0.6, 0.95)}, "a ahead by +0.100 with 20, b ahead by +0.050 with 800"),
+        ({"a": (0.5, 0.5), "b": (0.6, 0.6), "c": (0.9, 0.7)}, "c ahead by +0.300 with 20, +0.100 with 800"),
+        ({"a": (0.7, np.nan), "b": (0.6, 0.95)}, "a ahead by +0.100 with 20, b 0.950 with 800"),
+    ],
+)
+def test_bases_name_the_one_that_is_ahead(accuracies, finding):
+    rows = [
+        ("photos", n, base, accuracy, 0.01)
+        for base, pair in accuracies.items()
+        for n, accuracy in zip((20, 800), pair, strict=True)
+    ]
+    summary = pd.DataFrame(rows, columns=["domain", "n_train", "base", "accuracy", "spread"])
+    figure = figures.bases(summary)
+    assert figure.axes[0].get_title(loc="left") == f"photos\n{finding}"
+    assert f"photos: {finding}." in figure.alt_text
+
+
+def test_bases_of_one_size():
+    summary = pd.DataFrame(
+        {"domain": "photos", "n_train": 20, "base": ["a"], "accuracy": 0.7, "spread": 0.01}
+    )
+    assert figures.bases(summary).axes[0].get_title(loc="left") == "photos\na 0.700 with 20"
 
 
 def test_waterfall():
@@ -95,6 +124,51 @@ def test_waterfall():
     assert "not augmented 0.62 (within chance), pixels scaled 0.90." in figure.alt_text
     ticks = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert ticks[:2] == ["as written   20 s", "validation photos not augmented"]
+
+
+def test_waterfall_of_one_seed_and_below_one_half():
+    """With several classes, guessing lies there."""
+    table = pd.DataFrame(
+        {
+            "accuracy": [0.2, 0.4],
+            "spread": np.nan,
+            "change": [np.nan, 0.2],
+            "margin": np.nan,
+            "cpu_seconds": 1.0,
+        },
+        index=["as written", "mended"],
+    )
+    figure = figures.waterfall(table)
+    assert figure.axes[0].get_xlim()[0] < 0.2
+    assert figure.alt_text.endswith("as written 0.20, mended 0.40 (one seed).")
+    assert "nan" not in "".join(text.get_text() for text in figure.axes[0].texts)
+
+
+def test_four_boxes_of_one_seed(grid):
+    one = comparison.verdicts(grid).assign(margin=np.nan, verdict="undecided")
+    figure = figures.four_boxes(comparison.summarise(grid), one)
+    assert "undecided: it or 'all blocks', 0.340 (one seed only)" in figure.alt_text
+    assert figure.alt_text.startswith("Four boxes")
+    assert figures.four_boxes(comparison.summarise(grid), one[:1]).alt_text.startswith("One box ")
+
+
+def test_what_is_not_measured_yet_is_not_drawn(grid):
+    one = grid[grid["seed"] == 0]
+    figure = figures.four_boxes(comparison.summarise(one), comparison.verdicts(one))
+    assert figure.alt_text == "No box of figure 5 has been measured yet."
+    nothing = comparison.differences(grid, ALL_BLOCKS, strategies.COLD)
+    figure = figures.paired_differences(nothing, ALL_BLOCKS, strategies.COLD)
+    assert figure.alt_text.endswith("have not been measured on the same pictures yet.")
+
+
+def test_the_front_names_its_strategies(grid):
+    """They are on it, each with another price; nothing says that they are alike."""
+    fourth = grid[grid["strategy"] == ALL_BLOCKS].assign(strategy="fourth", cpu_seconds=9.0)
+    fourth["accuracy"] += 0.02
+    summary = comparison.summarise(pd.concat([grid, fourth]))
+    figure = figures.accuracy_by_cost(summary, pd.Series(True, index=summary.index))
+    assert "dogs and cats: from scratch, head only, all blocks, fourth;" in figure.alt_text
+    assert figure.axes[0].get_title(loc="left") == "dogs and cats; on the front:\n4 strategies"
 
 
 def test_committed_results_can_be_drawn():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from helpers.plots import training
 
@@ -60,9 +61,43 @@ def test_mistakes_tell_wrong_from_right_but_unsure():
     )
     figure = training.mistakes([np.zeros((8, 8, 3), np.uint8)] * 5, table)
     assert "2 wrong, 3 right but least sure" in titles(figure)
-    assert "cat, taken for a dog\np(cat) = 0.10" in titles(figure)
+    assert "cat, taken for dog\np(cat) = 0.10" in titles(figure)
     assert "dog, recognised" in titles(figure)
     assert len(figure.axes) == 8
+
+
+def test_mistakes_of_which_none_was_right():
+    table = pd.DataFrame({"label": ["robin"], "predicted": ["owl"], "probability": [0.1]})
+    figure = training.mistakes([np.zeros((8, 8, 3), np.uint8)], table)
+    assert figure.get_suptitle() == "The hardest picture: 1 wrong"
+    assert "robin, taken for owl" in titles(figure)
+
+
+def test_mistakes_of_nothing_and_of_pictures_that_do_not_fit():
+    table = pd.DataFrame({"label": [], "predicted": [], "probability": []})
+    assert "The 0 hardest pictures: 0 wrong" in titles(training.mistakes([], table))
+    with pytest.raises(ValueError):
+        training.mistakes([np.zeros((8, 8, 3), np.uint8)], table)
+
+
+def test_confusion_of_three_classes():
+    names = ["cat", "dog", "owl"]
+    table = pd.DataFrame([[3, 1, 0], [0, 4, 0], [1, 1, 2]], index=names, columns=names)
+    assert titles(training.confusion(table)).strip() == "3 of 12 pictures in a wrong class"
+
+
+def test_confusion_goes_by_name_where_a_class_was_never_predicted():
+    table = pd.crosstab(
+        pd.Series(["cat", "cat", "dog"], name="true"), pd.Series(["dog"] * 3, name="predicted")
+    )
+    assert titles(training.confusion(table)).strip() == "2 of 3 pictures on the wrong side"
+
+
+def test_nine_settings_are_drawn():
+    curves = {f"setting {number}": np.array([[0.5, 0.6]]) for number in range(9)}
+    assert len(training.curves_with_spread(curves, "Nine").axes[0].get_legend().get_texts()) == 9
+    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "asymptote": 0.6}, index=list(curves))
+    assert len(training.start_slope_asymptote(curves, numbers, [0, 1], "Nine").axes[1].containers) == 9
 
 
 def test_heat_maps_lay_the_heat_over_the_whole_picture():
@@ -81,6 +116,7 @@ def test_threshold_costs_mark_the_chosen_threshold_and_the_cheapest():
     figure = training.threshold_costs(table, thresholds, costs, 0.5, (1, 5))
     assert "14 of 140 pictures on the wrong side" in titles(figure)
     assert "Threshold 0.50 costs 30" in titles(figure)
+    assert "cat taken for dog at 1 and dog taken for cat at 5: 30 here" in figure.alt_text
     assert figure.alt_text.endswith("30 here, and least between 0.25 and 0.75, 25.")
     here, least = (line.get_xdata() for line in figure.axes[1].lines[:0:-1])
     assert list(here) == [0.5] and list(least) == [0.25, 0.75]

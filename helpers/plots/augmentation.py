@@ -7,6 +7,8 @@ from matplotlib.patches import Rectangle
 
 from . import figure as core
 
+FLAT = "one flat line"
+
 
 def side_by_side(
     pictures: Mapping[str, np.ndarray], finding: str, columns: int | None = None
@@ -72,23 +74,24 @@ def grid_order(
         order: for each place of the second grid, row by row, which picture is put there.
         columns: pictures a row.
     """
-    rows = len(pictures) // columns
-    figure, axes = core.new_figure(7, 7 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1)
+    rows = -(-max(len(pictures), len(order)) // columns)
+    figure, axes = core.new_figure(
+        7, 7 * rows / (2 * columns + 0.4) + 0.35, rows, 2 * columns + 1, squeeze=False
+    )
     figure.colours = 96
     for axis in axes.flat:
         axis.set_axis_off()
-    for place in range(len(pictures)):
-        row, column = divmod(place, columns)
-        core.show_image(axes[row, column], pictures[place])
-        _number(axes[row, column], place)
-        axis = axes[row, columns + 1 + column]
-        core.show_image(axis, pictures[order[place]])
-        _number(axis, order[place])
-        if order[place] in order[:place]:
-            _frame(axis, core.RED, 4)
+    grids = axes[:, :columns].flat, axes[:, columns + 1 :].flat
+    for grid, numbers in zip(grids, (range(len(pictures)), order)):
+        for place, (axis, number) in enumerate(zip(grid, numbers)):
+            core.show_image(axis, pictures[number])
+            _number(axis, number)
+            if number in numbers[:place]:
+                _frame(axis, core.RED, 4)
     distinct = len(set(order))
+    repeats = "repeats in red" if distinct < len(order) else "none twice"
     figure.suptitle(
-        f"Left: in order, all {len(pictures)}. Right: by the tutorial's index, {distinct} (repeats in red)",
+        f"Left: in order, all {len(pictures)}. Right: by the index, {distinct} of them ({repeats})",
         fontsize=10,
     )
     return core.describe(
@@ -105,6 +108,8 @@ def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str
         plain: accuracy in each epoch (0-1) on the pictures as they are.
         augmented: accuracy in each epoch (0-1) when they are augmented anew.
         rule: what the rule says, for the title.
+
+    The title says whether the score changes from epoch to epoch, in one case and in the other.
     """
     figure, axis = core.new_figure(7, 3)
     epochs = np.arange(1, len(plain) + 1)
@@ -112,12 +117,27 @@ def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str
     axis.plot(epochs, augmented, color=core.ORANGE, marker="s", linestyle="--", label="augmented")
     axis.set(xlabel="epoch", ylabel="validation accuracy", xticks=epochs)
     axis.legend(title="validation pictures", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-    axis.set_title(f"The rule “{rule}” never changes; augmented, its score does", fontsize=10)
+    moves = _course(plain) != FLAT, _course(augmented) != FLAT
+    end = {
+        (False, True): "augmented, its score does",
+        (False, False): "nor does its score",
+        (True, True): "its score does, augmented or not",
+        (True, False): "its score does, where nothing is augmented",
+    }
+    axis.set_title(f"The rule “{rule}” never changes; {end[moves]}", fontsize=10)
     return core.describe(
         figure,
-        f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: one flat line. "
-        "Pictures augmented anew in each epoch: it goes up and down.",
+        f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: {_course(plain)}. "
+        f"Pictures augmented anew in each epoch: {_course(augmented)}.",
     )
+
+
+def _course(values: Sequence[float]) -> str:
+    """Say how values go from one to the next."""
+    steps = np.sign(np.diff(values))
+    if (steps > 0).any() and (steps < 0).any():
+        return "it goes up and down"
+    return "it goes up" if (steps > 0).any() else "it goes down" if (steps < 0).any() else FLAT
 
 
 def _frame(axis, colour: str, width: float) -> None:

@@ -1,9 +1,12 @@
 """What every figure shares: a palette, and a description for those who cannot see it."""
 
 from io import BytesIO
+from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib brings it
+
+from .. import checks
 
 # Okabe and Ito's palette (2008): colour-blind readers can tell these apart. In a grey print only the first
 # three differ clearly. Never let colour alone carry a meaning: add a marker, a line style or a hatch.
@@ -13,6 +16,27 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 HATCHES = ("", "//", "..", "xx", "\\\\", "--", "oo")
+
+
+class Style(NamedTuple):
+    """How one of several things is drawn: told from the others by colour, and without."""
+
+    colour: str
+    marker: str
+    line: str | tuple
+    hatch: str
+
+
+def style(number: int) -> Style:
+    """Return the style of thing number 0, 1, …; however many there are, no two share a marker or a hatch."""
+    turn, place = divmod(number, len(COLOURS))
+    return Style(
+        COLOURS[place],
+        f"${number + 1}$" if turn else MARKERS[place],
+        LINES[place],
+        HATCHES[place] + "*" * turn,
+    )
+
 
 DOTS_PER_INCH = 80
 MANY_COLOURS = 2**15  # a drawing has fewer, a sheet of photos more
@@ -76,8 +100,31 @@ def describe(figure: DescribedFigure, alt_text: str) -> DescribedFigure:
     return figure
 
 
+def empty_figure(finding: str) -> DescribedFigure:
+    """Return a figure that says why there is nothing to draw."""
+    figure, axis = new_figure(7, 0.6)
+    axis.set_axis_off()
+    axis.set_title(finding)
+    return describe(figure, f"{finding}.")
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share in whole per cent; nothing but 0 is called 0 %, and nothing but all of it 100 %."""
+    share = 100 * part / whole
+    if 0 < share < 1:
+        return "less than 1 %"
+    return "more than 99 %" if 99 < share < 100 else f"{share:.0f} %"
+
+
 def show_image(axis, image, title: str = "") -> None:
-    """Draw one RGB image `(height, width, 3)`, 0-255, without ticks or frame."""
+    """Draw one image, RGB `(height, width, 3)` or grey `(height, width)`, 0-255, without ticks or frame.
+
+    Values beyond 0 to 255 are shown as black or white.
+
+    Raises:
+        CourseError: an image scaled to 0-1 or −1 to 1, which would be black.
+    """
+    checks.unscaled("picture", image)
     axis.imshow(image.clip(0, 255).astype("uint8"))
     axis.set_title(title, fontsize=9)
     axis.set_axis_off()

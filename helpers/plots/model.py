@@ -54,7 +54,8 @@ def time_a_photo(milliseconds: pd.Series) -> core.DescribedFigure:
     axis.invert_yaxis()
     axis.set_xlabel("time for one photo (ms, each gridline ten times the one before)")
     ratio = milliseconds.max() / milliseconds.min()
-    axis.set_title(f"{longest}: {ratio:,.0f} times as long as the shortest step")
+    title = f"{longest}: {ratio:,.0f} times as long as the shortest step"
+    axis.set_title(title if len(milliseconds) > 1 else f"{longest}: {shown[0]}")
     return core.describe(
         figure,
         "Bars, on a logarithmic axis, of the time that each step takes for one photo. "
@@ -68,8 +69,8 @@ def feature_maps(
 ) -> core.DescribedFigure:
     """Draw channels of a network's feature maps beside the picture they come from, one row a layer.
 
-    Of each layer, the channels are shown that differ most from place to place. Every channel has its own
-    scale, from black (its lowest value) to yellow (its highest).
+    Of each layer, the channels are shown that differ most from place to place; all of them, if there are
+    fewer than `most`. Every channel has its own scale, from black (its lowest value) to yellow (its highest).
 
     Args:
         picture: RGB `(height, width, 3)`, 0-255.
@@ -83,14 +84,17 @@ def feature_maps(
     for row, (name, layer) in zip(axes, maps.items(), strict=True):
         core.show_image(row[0], picture, name)
         liveliest = np.sort(layer.std(axis=(0, 1)).argsort(kind="stable")[::-1][:most])
-        for axis, channel in zip(row[1:], liveliest, strict=True):
+        for axis in row:
+            axis.set_axis_off()
+        for axis, channel in zip(row[1:], liveliest):
             axis.imshow(layer[..., channel], cmap="inferno", interpolation="nearest")
             axis.set_title(f"channel {channel}", fontsize=8)
-            axis.set_axis_off()
     figure.suptitle(finding, fontsize=11)
     sizes = [f"{name.splitlines()[0]} ({m.shape[0]} by {m.shape[1]} places)" for name, m in maps.items()]
+    fewest = min(layer.shape[-1] for layer in maps.values())
+    shown = f"{most} channels" if fewest >= most else f"up to {most} channels"
     return core.describe(
-        figure, f"{finding}. The picture, and {most} channels of its feature maps after: {', '.join(sizes)}."
+        figure, f"{finding}. The picture, and {shown} of its feature maps after: {', '.join(sizes)}."
     )
 
 
@@ -98,17 +102,21 @@ def picture_rows(rows: Mapping[str, Sequence[np.ndarray]], finding: str) -> core
     """Draw rows of pictures, each row with its name.
 
     Args:
-        rows: name -> RGB pictures `(height, width, 3)`, 0-255; as many in every row.
+        rows: name -> RGB pictures `(height, width, 3)`, 0-255.
         finding: the title.
     """
-    columns = max(map(len, rows.values()))
+    lengths = [len(pictures) for pictures in rows.values()]
+    columns = max(lengths)
     figure, axes = core.new_figure(1.5 * columns, 1.75 * len(rows) + 0.4, len(rows), columns, squeeze=False)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
-        for axis, picture in zip(row, pictures, strict=True):
+        for axis in row:
+            axis.set_axis_off()
+        for axis, picture in zip(row, pictures):
             core.show_image(axis, picture)
         row[0].set_title(name, fontsize=9, loc="left")
     figure.suptitle(finding, fontsize=11)
-    return core.describe(figure, f"{finding}. Rows of {columns} pictures: {', '.join(rows)}.")
+    many = f"{columns}" if min(lengths) == columns else f"{min(lengths)} to {columns}"
+    return core.describe(figure, f"{finding}. Rows of {many} pictures: {', '.join(rows)}.")
 
 
 def training_against_validation(
@@ -179,16 +187,8 @@ def learning_curves(
     """
     figure, axis = core.new_figure(7, 3.2)
     for number, (name, values) in enumerate(curves.items()):
-        style = number % len(core.COLOURS)
-        axis.plot(
-            range(len(values)),
-            values,
-            color=core.COLOURS[style],
-            marker=core.MARKERS[style],
-            linestyle=core.LINES[style],
-            markersize=3.5,
-            label=name,
-        )
+        colour, marker, line, _ = core.style(number)
+        axis.plot(values, color=colour, marker=marker, linestyle=line, markersize=3.5, label=name)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
     axis.set_ylabel(measure)
@@ -202,7 +202,7 @@ def learning_curves(
 
 
 def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:
-    """Draw the learning rate of each epoch, and say what it falls to.
+    """Draw the learning rate of each epoch, and say how it goes.
 
     Args:
         rate: from the epoch's number (0, 1, …) to its learning rate.
@@ -217,8 +217,16 @@ def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:
     axis.set_xlabel("epoch")
     axis.set_ylabel("learning rate")
     axis.grid(alpha=0.3)
-    falls = next((epoch for epoch in range(1, epochs) if rates[epoch] < rates[epoch - 1]), epochs)
-    finding = f"{rates[0]:g} up to epoch {falls - 1}, then falling to {rates[-1]:.2g} in epoch {epochs - 1}"
+    steps, last = np.diff(rates), f"{rates[-1]:.2g} in epoch {epochs - 1}"
+    if not steps.any():
+        finding = f"{rates[0]:g} in every epoch"
+    elif (steps <= 0).all():
+        finding = f"{rates[0]:g} up to epoch {np.flatnonzero(steps)[0]}, then falling to {last}"
+    else:
+        finding = (
+            f"from {rates[0]:g} in epoch 0 to {last}, "
+            f"the highest {max(rates):.2g} in epoch {np.argmax(rates)}"
+        )
     axis.set_title(finding)
     return core.describe(figure, f"The learning rate of each of {epochs} epochs: {finding}.")
 
@@ -234,7 +242,7 @@ def intervals(accuracies: pd.DataFrame, finding: str) -> core.DescribedFigure:
     figure, axis = core.new_figure(7, 1 + 0.5 * len(accuracies))
     for place, row in enumerate(accuracies.itertuples()):
         axis.plot([row.low, row.high], [place, place], color=core.BLUE, linewidth=2)
-        axis.plot(row.accuracy, place, core.MARKERS[place % len(core.MARKERS)], color=core.BLUE)
+        axis.plot(row.accuracy, place, marker=core.style(place).marker, color=core.BLUE)
     axis.set_yticks(
         range(len(accuracies)), [f"{row.Index}\n({row.n:,} pictures)" for row in accuracies.itertuples()]
     )

@@ -7,15 +7,13 @@ from matplotlib.axes import Axes
 from .figure import (
     BLACK,
     BLUE,
-    COLOURS,
     GREY,
-    HATCHES,
-    LINES,
-    MARKERS,
     ORANGE,
     DescribedFigure,
     describe,
+    empty_figure,
     new_figure,
+    style,
 )
 
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
@@ -75,8 +73,9 @@ def accuracy_by_cost(summary: pd.DataFrame, on_front: pd.Series) -> DescribedFig
         axis.step(front["cpu_seconds"], front["accuracy"], where="post", color=BLACK, linewidth=0.9, zorder=0)
         kinds = list(dict.fromkeys(front["strategy"]))
         axis.set(xscale="log", xlabel="processor's seconds (logarithmic)")
-        axis.set_title(f"{domain}; on the front:\n{_listed(kinds)}", fontsize=9, loc="left")
-        said.append(f"{domain}: {_listed(kinds)}")
+        listed = "; ".join(kinds) if len(kinds) < 4 else f"{len(kinds)} strategies"
+        axis.set_title(f"{domain}; on the front:\n{listed}", fontsize=9, loc="left")
+        said.append(f"{domain}: {', '.join(kinds)}")
     low, high = axes[0, 0].get_xlim()
     ticks = [tick for tick in SECONDS if low < tick < high]
     for axis in axes[0]:
@@ -99,6 +98,8 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
         summary: of `comparison.summarise`.
         verdicts: of `comparison.verdicts`.
     """
+    if verdicts.empty:
+        return empty_figure("No box of figure 5 has been measured yet")
     domains, sizes = list(verdicts["domain"].unique()), list(verdicts["size"].unique())
     strategies = _names(summary)[1]
     figure, axes = new_figure(11, 6.6, len(domains), len(sizes), sharex=True, squeeze=False)
@@ -108,14 +109,15 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
         cells = summary[(summary["domain"] == box.domain) & (summary["n_train"] == box.n_train)]
         cells = cells.set_index("strategy").reindex(strategies)
         for place, (name, row) in enumerate(cells.iterrows()):
+            colour, _, _, hatch = style(place)
             axis.barh(
                 place,
                 row["accuracy"],
                 xerr=row["spread"],
-                color=COLOURS[place],
+                color=colour,
                 alpha=0.45,
-                hatch=HATCHES[place],
-                edgecolor=COLOURS[place],
+                hatch=hatch,
+                edgecolor=colour,
                 height=0.75,
             )
             axis.text(
@@ -128,7 +130,8 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
                 bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
             )
         axis.set(yticks=[], ylim=(len(strategies) - 0.5, -0.5), xlim=(0, 1.03))
-        ahead = f"{abs(box.lead):.3f} ± {box.margin:.3f}" if np.isfinite(box.margin) else "one seed only"
+        margin = f"± {box.margin:.3f}" if np.isfinite(box.margin) else "(one seed only)"
+        ahead = f"{abs(box.lead):.3f} {margin}"
         outcome = {
             "agrees": f"agreed: it leads '{box.rival}' by {ahead}",
             "undecided": f"undecided: it or '{box.rival}', {ahead}",
@@ -144,7 +147,8 @@ def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure
         f"Figure 5, measured, in {len(verdicts)} boxes: {counts['agrees']} × agrees with the tutorial, "
         f"{counts['undecided']} × undecided, {counts['disagrees']} × disagrees"
     )
-    return describe(figure, f"Four boxes of bars, one bar a strategy. {'; '.join(said)}.")
+    boxes = {1: "One box", 4: "Four boxes"}.get(len(verdicts), f"{len(verdicts)} boxes")
+    return describe(figure, f"{boxes} of bars, one bar a strategy. {'; '.join(said)}.")
 
 
 def worth_in_pictures(tables: dict[str, pd.DataFrame]) -> DescribedFigure:
@@ -197,6 +201,8 @@ def paired_differences(table: pd.DataFrame, one: str, other: str) -> DescribedFi
         table: of `comparison.differences`.
         one, other: names of the strategies.
     """
+    if table.empty:
+        return empty_figure(f"'{one}' and '{other}' have not been measured on the same pictures yet")
     domains = list(table["domain"].unique())
     figure, axes = new_figure(4.2 * len(domains), 3.4, 1, len(domains), sharey=True, squeeze=False)
     said = []
@@ -243,11 +249,8 @@ def bases(summary: pd.DataFrame) -> DescribedFigure:
         for number, name in enumerate(names):
             cells = own[own["base"] == name]
             _errorbar(axis, cells["n_train"], cells["accuracy"], cells["spread"], number, name)
-        by_base = own.pivot(index="n_train", columns="base", values="accuracy")[names]
-        gain = by_base[names[0]] - by_base[names[1]]
-        finding = (
-            f"{names[0]} ahead by {gain.iloc[0]:+.3f} with {gain.index[0]}, {gain.iloc[-1]:+.3f} with all"
-        )
+        by_base = own.pivot(index="n_train", columns="base", values="accuracy")
+        finding = _leads(by_base.iloc[[0, -1]] if len(by_base) > 1 else by_base)
         _size_axis(axis, list(by_base.index))
         axis.set_title(f"{domain}\n{finding}", fontsize=9, loc="left")
         said.append(f"{domain}: {finding}")
@@ -255,9 +258,22 @@ def bases(summary: pd.DataFrame) -> DescribedFigure:
     axes[0, 0].legend(frameon=False, loc="lower right")
     return describe(
         figure,
-        f"Accuracy of heads on the features of {' and '.join(names)} against the number of training "
+        f"Accuracy of heads on the features of {_enumerated(names)} against the number of training "
         f"pictures, with the spread over seeds. {'; '.join(said)}.",
     )
+
+
+def _leads(accuracies: pd.DataFrame) -> str:
+    """Say which base (column) leads with each number of pictures (row); of one base, how accurate it is."""
+    said, before = [], None
+    for size, row in accuracies.iterrows():
+        first, *others = row.dropna().sort_values(ascending=False, kind="stable").items()
+        leader, text = first[0], f"{first[1]:.3f} with {size}"
+        if others:
+            leader, text = f"{first[0]} ahead by", f"{first[1] - others[0][1]:+.3f} with {size}"
+        said.append(text if leader == before else f"{leader} {text}")
+        before = leader
+    return ", ".join(said)
 
 
 def waterfall(table: pd.DataFrame, seconds: str = "cpu_seconds") -> DescribedFigure:
@@ -270,43 +286,49 @@ def waterfall(table: pd.DataFrame, seconds: str = "cpu_seconds") -> DescribedFig
     figure, axis = new_figure(10, 0.5 * len(table) + 1.2)
     reached_before = table["accuracy"].shift(fill_value=0.5)
     for place, (_, row) in enumerate(table.iterrows()):
-        start, is_first = reached_before.iloc[place], place == 0
-        chance = not is_first and abs(row["change"]) <= row["margin"]
-        colour = GREY if is_first or chance else BLUE if row["change"] > 0 else ORANGE
+        start, decided = reached_before.iloc[place], abs(row["change"]) > row["margin"]
+        colour = GREY if not decided else BLUE if row["change"] > 0 else ORANGE
         axis.barh(
             place,
             row["accuracy"] - start,
             left=start,
             color=colour,
-            hatch="" if is_first or not chance else "//",
+            hatch="" if place == 0 or decided else "//",
             alpha=0.55,
             edgecolor=colour,
             height=0.65,
         )
         axis.errorbar(row["accuracy"], place, xerr=row["spread"], color=BLACK, marker="|", capsize=3)
-        said = f"{row['accuracy']:.3f} ± {row['spread']:.3f}"
-        if not is_first:
-            said += f"   ({row['change']:+.3f} ± {row['margin']:.3f})".replace("-", "−")
-        right = max(row["accuracy"] + row["spread"], start)
+        said = _mean_and_spread(row)
+        if place > 0:
+            margin = f" ± {row['margin']:.3f}" if np.isfinite(row["margin"]) else ""
+            said += f"   ({row['change']:+.3f}{margin})".replace("-", "−")
+        right = max(row["accuracy"] + np.nan_to_num(row["spread"]), start)
         axis.text(right + 0.008, place, said, va="center", fontsize=9)
     costs = [f"   {cost:.0f} s" if np.isfinite(cost) else "" for cost in table[seconds]]
     axis.set_yticks(range(len(table)), [f"{step}{cost}" for step, cost in zip(table.index, costs)])
+    lowest = min(0.5, np.floor(10 * (table["accuracy"] - table["spread"].fillna(0)).min()) / 10)
     axis.set(
         ylim=(len(table) - 0.4, -0.6),
         ylabel="step, and a processor's seconds for one training",
-        xlim=(0.45, 1.16),
+        xlim=(lowest - 0.05, 1.16),
         xlabel="validation accuracy: mean ± standard deviation over seeds (change ± 95 % interval)",
         title="From {:.2f} to {:.2f}, one mistake at a time".format(*table["accuracy"].iloc[[0, -1]]),
     )
-    axis.set_xticks(np.arange(0.5, 1.01, 0.1))
+    axis.set_xticks(np.arange(lowest, 1.01, 0.1))
     steps = [
-        f"{step} {row['accuracy']:.2f}"
-        + ("" if place == 0 or abs(row["change"]) > row["margin"] else " (within chance)")
+        f"{step} {row['accuracy']:.2f}" + ("" if place == 0 else _doubt(row))
         for place, (step, row) in enumerate(table.iterrows())
     ]
     return describe(
         figure, f"A waterfall of validation accuracy, one mistake mended at each step: {', '.join(steps)}."
     )
+
+
+def _doubt(row: pd.Series) -> str:
+    if np.isnan(row["margin"]):
+        return " (one seed)"
+    return "" if abs(row["change"]) > row["margin"] else " (within chance)"
 
 
 def _names(summary: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -315,14 +337,15 @@ def _names(summary: pd.DataFrame) -> tuple[list[str], list[str]]:
 
 
 def _errorbar(axis: Axes, x, y, spread, number: int, label: str, line=None) -> None:
+    colour, marker, usual_line, _ = style(number)
     axis.errorbar(
         x,
         y,
         spread,
-        color=COLOURS[number],
-        marker=MARKERS[number],
+        color=colour,
+        marker=marker,
         markersize=5,
-        linestyle=LINES[number] if line is None else line,
+        linestyle=usual_line if line is None else line,
         linewidth=1.4,
         elinewidth=0.9,
         capsize=2,
@@ -358,6 +381,10 @@ def _mean_and_spread(row: pd.Series) -> str:
     if np.isnan(row["accuracy"]):
         return "not run"
     return f"{row['accuracy']:.3f} " + ("(one seed)" if np.isnan(row["spread"]) else f"± {row['spread']:.3f}")
+
+
+def _enumerated(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _listed(names: list[str]) -> str:

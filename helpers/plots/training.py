@@ -59,8 +59,8 @@ def start_slope_asymptote(
             places,
             row,
             width * 0.92,
-            color=core.COLOURS[number],
-            hatch=core.HATCHES[number],
+            color=core.style(number).colour,
+            hatch=core.style(number).hatch,
             edgecolor="white",
             label=name,
         )
@@ -84,14 +84,14 @@ def _draw_curves(axis, curves: Mapping[str, np.ndarray], epochs: Sequence[float]
     for number, (name, runs) in enumerate(curves.items()):
         runs = np.atleast_2d(runs)
         places = np.arange(runs.shape[1]) if epochs is None else np.asarray(epochs)
-        colour, mean = core.COLOURS[number], runs.mean(axis=0)
+        (colour, marker, line, _), mean = core.style(number), runs.mean(axis=0)
         axis.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
         axis.plot(
             places,
             mean,
             color=colour,
-            marker=core.MARKERS[number],
-            linestyle=core.LINES[number],
+            marker=marker,
+            linestyle=line,
             markersize=3.5,
             label=name if len(runs) == 1 else f"{name} (mean of {len(runs)}, band: all of them)",
         )
@@ -116,7 +116,9 @@ def confusion(table: pd.DataFrame) -> core.DescribedFigure:
 def _draw_confusion(axis, table: pd.DataFrame) -> str:
     """Draw the table with its finding above it; return both in words."""
     counts = table.to_numpy()
-    wrong = int(counts.sum() - np.trace(counts))
+    # By name: a table of one's own may lack a class that was never predicted.
+    right = sum(table.at[label, label] for label in table.index.intersection(table.columns))
+    wrong = int(counts.sum() - right)
     # Shares of each row: a class with more pictures is not darker for that.
     axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(min=1), cmap="Blues", vmin=0, vmax=1.3)
     for (row, column), count in np.ndenumerate(counts):
@@ -126,7 +128,8 @@ def _draw_confusion(axis, table: pd.DataFrame) -> str:
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
     axis.spines[:].set_visible(False)
-    finding = f"{wrong} of {counts.sum()} pictures on the wrong side"
+    where = "on the wrong side" if len(table) == 2 else "in a wrong class"
+    finding = f"{wrong} of {counts.sum()} pictures {where}"
     axis.set_title(finding)
     said = [
         f"{counts[row, column]} of true class {true} predicted as {predicted}"
@@ -180,8 +183,8 @@ def threshold_costs(
     return core.describe(
         figure,
         f"Confusion table at threshold {chosen:.2f}: {said} Beside it the cost of all mistakes at every "
-        f"threshold, a {first} taken for a {second} at {cost_of_one[0]:g} and a {second} taken for a {first} "
-        f"at {cost_of_one[1]:g}: {cost:g} here, and least {where}, {costs.min():g}.",
+        f"threshold, {first} taken for {second} at {cost_of_one[0]:g} and {second} taken for {first} at "
+        f"{cost_of_one[1]:g}: {cost:g} here, and least {where}, {costs.min():g}.",
     )
 
 
@@ -193,18 +196,17 @@ def mistakes(pictures: Sequence[np.ndarray], table: pd.DataFrame, columns: int =
         table: n rows of `evaluate.worst_mistakes`.
         columns: pictures a row.
     """
-    rows = -(-len(pictures) // columns)
+    rows = max(1, -(-len(pictures) // columns))
     figure, axes = core.new_figure(2.2 * columns, 2.6 * rows + 0.4, rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, picture, row in zip(axes.flat, pictures, table.itertuples(), strict=False):
-        core.show_image(
-            axis, picture, f"{row.label}, taken for a {row.predicted}\np({row.label}) = {row.probability:.2f}"
-        )
-        if row.predicted == row.label:
-            axis.set_title(f"{row.label}, recognised\np({row.label}) = {row.probability:.2f}", fontsize=9)
+    for axis, (picture, row) in zip(axes.flat, zip(pictures, table.itertuples(), strict=True)):
+        judged = "recognised" if row.predicted == row.label else f"taken for {row.predicted}"
+        core.show_image(axis, picture, f"{row.label}, {judged}\np({row.label}) = {row.probability:.2f}")
     wrong = int((table["predicted"] != table["label"]).sum())
-    finding = f"The {len(table)} hardest pictures: {wrong} wrong, {len(table) - wrong} right but least sure"
+    right = len(table) - wrong
+    which = "hardest picture" if len(table) == 1 else f"{len(table)} hardest pictures"
+    finding = f"The {which}: {wrong} wrong" + (f", {right} right but least sure" if right else "")
     figure.suptitle(finding, fontsize=11)
     return core.describe(figure, f"{finding}. Each with its true class and that class's probability.")
 
