@@ -16,10 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from . import checkpoints, checks, runtime
+from .framework import keras, without_xla
 
-with runtime.quiet_libraries:
-    import keras
-    from keras import layers
+layers = keras.layers
 
 NAMES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2", "vgg16")
 DEFAULT = "efficientnet_lite0"
@@ -79,7 +78,7 @@ def load(
     checks.choice("mixed_precision", mixed_precision, (True, False))
 
     with _policy("mixed_float16" if mixed_precision else "float32"):
-        return _built(name, image_size, weights, alpha, preprocess)
+        return without_xla(_built(name, image_size, weights, alpha, preprocess))
 
 
 @contextmanager
@@ -115,6 +114,7 @@ def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: 
         "vgg16": keras.applications.VGG16,
     }[name]
     width = {"alpha": alpha} if name.startswith("mobilenet") else {}
+    runtime.trust_certifi()
     try:
         with warnings.catch_warnings():
             # Keras has weights for a few picture sizes and says so for every other one: a
@@ -133,10 +133,11 @@ def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: 
         folder = (
             Path(keras.config.keras_home() if hasattr(keras.config, "keras_home") else "~/.keras") / "models"
         )
-        address = str(error).split("fetch failure on ")[-1].split(":  ")[0].split(": ")[0]
+        address, _, rest = str(error).split("fetch failure on ")[-1].partition(": ")
+        reason = " ".join(rest.partition(" -- ")[2].split())
         raise checks.MissingFile(
             f"The ImageNet weights '{address.rsplit('/', 1)[-1]}' of {name} are not in '{folder}', "
-            f"where Keras looks, and could not be fetched. "
+            f"where Keras looks, and could not be fetched ({reason or 'no reason given'}). "
             f"Put the file there, or use '{DEFAULT}', which needs no download."
         ) from error
 

@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from . import checks, images, parallel, runtime
+from .framework import keras, tf
 
 # Measured on two cores: small batches stay in the processor's cache (16 is 1.1 times as fast as 64).
 BATCH_SIZE = 16
@@ -66,7 +65,7 @@ def kept_outputs(network: keras.Model, paths: list[str], keep: bool = True) -> n
     """
     _check_network("network", network)
     keep = keep and 4 * np.prod(network.output_shape[1:]) * len(paths) <= KEPT_BYTES
-    keys = [_content_key(path) for path in paths]
+    keys = [content_key(path) for path in paths]
     store = runtime.kept("features", f"{network.name}-{network.input_shape[1]}-{fingerprint(network)}.npz")
     rows = _read_rows(store) if keep else {}
     missing = {key: path for key, path in zip(keys, paths) if key not in rows}
@@ -209,15 +208,51 @@ def out_of_memory_told(batch_size: int, image_size: int) -> Iterator[None]:
         ) from error
 
 
-def fingerprint(base: keras.Model) -> str:
+def fingerprint(network: keras.Model) -> str:
     """Return twelve hexadecimal digits that change when the network's layers or weights change."""
-    digest = hashlib.sha256()
-    for layer in base.layers:
-        settings = {k: v for k, v in layer.get_config().items() if k not in ("name", "trainable")}
-        digest.update(json.dumps([type(layer).__name__, settings], sort_keys=True, default=str).encode())
-        for weights in layer.get_weights():
-            digest.update(np.ascontiguousarray(weights).data)
+    digest = hashlib.sha256(layout(network, with_flags=False).encode())
+    for weights in network.get_weights():
+        digest.update(np.ascontiguousarray(weights).data)
     return digest.hexdigest()[:12]
+
+
+def layout(network: keras.Model, with_flags: bool = True) -> str:
+    """Return how a network is built, as text: its layers' settings and connections, not its weights.
+
+    Names do not count: Keras numbers those that nobody gave, by what was built before in the same program.
+
+    Args:
+        network: any.
+        with_flags: which layers are trainable counts, too.
+
+    Raises:
+        ValueError: `network` is none.
+    """
+    if not isinstance(network, keras.Model):
+        raise checks.CourseError(
+            f"network is {checks.shown(network)}. Give a network, such as backbones.load builds."
+        )
+    config = network.get_config()
+    numbers = {name: f"layer {number}" for number, name in enumerate(_names_in(config))}
+
+    def plain(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: plain(part) for key, part in value.items() if with_flags or key != "trainable"}
+        if isinstance(value, list | tuple):
+            return [plain(part) for part in value]
+        return numbers.get(value, value) if isinstance(value, str) else value
+
+    return json.dumps(plain(config), sort_keys=True, default=str)
+
+
+def _names_in(config: object) -> Iterator[str]:
+    """Find the layers' names in a network's configuration, in order."""
+    if isinstance(config, dict):
+        if isinstance(config.get("name"), str):
+            yield config["name"]
+        config = list(config.values())
+    for part in config if isinstance(config, list | tuple) else ():
+        yield from _names_in(part)
 
 
 def _pooled(base: keras.Model) -> keras.Model:
@@ -226,7 +261,12 @@ def _pooled(base: keras.Model) -> keras.Model:
         return keras.Model(base.input, places, name=base.name)
 
 
-def _content_key(path: str) -> str:
+def content_key(path: str) -> str:
+    """Return the SHA-256 sum of a picture file: the same for a copy, whatever its name.
+
+    Raises:
+        images.UnreadableImage: there is no such file, or it cannot be opened.
+    """
     try:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:

@@ -14,10 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from . import checks, runtime
-
-with runtime.quiet_libraries:
-    import keras
-    import tensorflow as tf
+from .framework import keras, tf
 
 
 class Rows(Protocol):

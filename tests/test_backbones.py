@@ -148,7 +148,7 @@ def test_weights_that_cannot_be_had(monkeypatch, tmp_path):
         backbones.load("mobilenet")
     message = str(caught.value)
     assert "mobilenet_1_0_224_tf_no_top.h5" in message and "models" in message
-    assert "efficientnet_lite0" in message
+    assert "could not be fetched (unreachable)" in message and "efficientnet_lite0" in message
 
 
 def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
@@ -175,8 +175,8 @@ def test_wrong_arguments(settings, message):
 
 
 def test_mixed_precision_is_half_inside_and_leaves_nothing_behind(pictures):
-    whole = transfer.build_classifier(backbones.load(image_size=64))
-    half = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True))
+    whole = transfer.build_classifier(backbones.load(image_size=64), ("cat", "dog"))
+    half = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True), ("cat", "dog"))
     base = transfer.base_of(half)
     assert base.get_layer("top_conv").compute_dtype == "float16"
     assert {weight.dtype for weight in half.weights} == {"float32"}
@@ -188,7 +188,9 @@ def test_mixed_precision_is_half_inside_and_leaves_nothing_behind(pictures):
 
 
 def test_mixed_precision_learns_with_a_scaled_loss(pictures):
-    model = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True), dropout=0)
+    model = transfer.build_classifier(
+        backbones.load(image_size=64, mixed_precision=True), ("cat", "dog"), dropout=0
+    )
     transfer.unfreeze(transfer.base_of(model), "top_conv")
     transfer.compile_classifier(model, 1e-3)
     assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)

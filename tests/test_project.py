@@ -17,8 +17,8 @@ from helpers.runtime import COURSE_FOLDER
 # A room imports only from rooms before it. `plots` and `explore`, which puts sliders to its figures, come
 # last: notebooks import them, rooms do not.
 ROOMS = (
-    *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits", "augment"),
-    *("parallel", "checkpoints", "backbones", "features", "transfer", "evaluate"),
+    *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
+    *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "transfer", "evaluate"),
     *("domains", "experiments", "comparison", "strategies", "autopsy"),
     *("pages", "lessons", "editions", "bundle", "__main__", "exercises", "plots", "explore"),
 )
