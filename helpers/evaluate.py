@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, log_loss
 
-from . import checks, images, splits
-from .augment import ImageBatches
-from .transfer import base_of, solved_head
+from . import checks, images, runtime, splits
+from .framework import keras, tf
+from .transfer import base_of, classes_of, solved_head
+
+BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -43,45 +43,70 @@ class Report:
         )
 
 
-def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog")) -> np.ndarray:
+def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] | None = None) -> np.ndarray:
     """Return the probability of each class for each picture.
 
     Args:
         model: from `transfer.build_classifier`.
-        data: one picture a row, columns `path` and `label`.
-        classes: names in the order in which the model was built.
+        data: one picture a row, column `path`. Labels are not needed; where there are some, they have to be
+            among the model's classes.
+        classes: what the model's classes are taken to be; see `transfer.classes_of`.
 
     Returns:
-        float array `(n, len(classes))`, in the order of `data`; every row sums to 1.
+        float array `(n, n_classes)`, in the order of `data`; every row sums to 1.
 
     Raises:
-        ValueError: the classes are not as many as the model's, or `data` has others.
+        ValueError: the classes are not the model's, or `data` has others.
         images.UnreadableImage: a file is no sound picture; the error names it.
     """
-    _check_classes(model, classes)
-    batches = ImageBatches(data, image_size=model.input_shape[1], batch_size=32, classes=classes)
-    outputs = np.concatenate(
-        [model.predict_on_batch(pictures) for pictures, _ in (batches[i] for i in range(len(batches)))]
-    )
+    classes = _classes_of(model, classes)
+    checks.table(data, "path", *({"label"} & set(getattr(data, "columns", ()))))
+    if "label" in data:
+        checks.labels_among(classes, data["label"])
+    paths = data["path"].tolist()
+    images.check(paths)
+    probabilities = np.empty((len(paths), len(classes)), np.float32)
+    for start in range(0, len(paths), BATCH_SIZE):
+        pictures = images.read_many(paths[start : start + BATCH_SIZE], model.input_shape[1])
+        outputs = model.predict_on_batch(pictures.astype(np.float32))
+        probabilities[start : start + BATCH_SIZE] = probabilities_of(outputs)
+    return probabilities
+
+
+def probabilities_of(outputs: np.ndarray) -> np.ndarray:
+    """Return the probability of each class for a classifier's outputs: one sigmoid says the second's alone.
+
+    Args:
+        outputs: `(n, 1)` for two classes, `(n, n_classes)` for more, as a model gives them.
+
+    Returns:
+        float array `(n, n_classes)`; every row sums to 1.
+
+    Raises:
+        ValueError: `outputs` has other than two dimensions.
+    """
+    if np.ndim(outputs) != 2:
+        raise checks.CourseError(
+            f"outputs is {checks.shown(outputs)}. Give a model's outputs, a row a picture."
+        )
     return np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
 
 
-def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] = ("cat", "dog")) -> pd.Series:
+def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] | None = None) -> pd.Series:
     """Return the probability of each class for one picture file of any size, the likeliest first.
 
     Raises:
+        ValueError: `classes` are given, and are not the model's.
         images.UnreadableImage: the file is no picture; the error names it.
     """
-    _check_classes(model, classes)
-    picture = images.read(path, model.input_shape[1])[None].astype("float32")
-    output = model.predict_on_batch(picture)[0]
-    probabilities = [1 - output[0], output[0]] if len(output) == 1 else output
-    return pd.Series(probabilities, index=list(classes), name="probability").sort_values(ascending=False)
+    classes = _classes_of(model, classes)
+    picture = images.read(runtime.path_of(path), model.input_shape[1])
+    output = model.predict_on_batch(picture[None].astype(np.float32))
+    found = pd.Series(probabilities_of(output)[0], index=list(classes), name="probability")
+    return found.sort_values(ascending=False)
 
 
-def score(
-    probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[str] = ("cat", "dog")
-) -> Report:
+def score(probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[str]) -> Report:
     """Compare predicted probabilities with labels.
 
     Args:
@@ -95,8 +120,8 @@ def score(
     Raises:
         ValueError: no picture, or a label that is no class.
     """
-    labels, classes = np.asarray(labels), list(classes)
     checks.probabilities(probabilities, labels, classes)
+    probabilities, labels, classes = np.asarray(probabilities), np.asarray(labels), list(classes)
     # float32 rows sum to 1 only to rounding; scikit-learn warns of less than its float64 has.
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True, dtype=np.float64)
     predicted = np.asarray(classes)[probabilities.argmax(axis=1)]
@@ -116,9 +141,10 @@ def score(
     )
 
 
-def report(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog")) -> Report:
+def report(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] | None = None) -> Report:
     """Predict `data` with `model` and `score` the result: the course's one look at a test set."""
-    return score(predict(model, data, classes), data["label"], classes)
+    checks.table(data, "path", "label")
+    return score(predict(model, data, classes), data["label"], classes_of(model, classes))
 
 
 def accuracy_interval(right: int, n: int) -> tuple[float, float]:
@@ -130,7 +156,7 @@ def accuracy_interval(right: int, n: int) -> tuple[float, float]:
 
 
 def worst_mistakes(
-    probabilities: np.ndarray, data: pd.DataFrame, classes: Sequence[str] = ("cat", "dog"), most: int = 8
+    probabilities: np.ndarray, data: pd.DataFrame, classes: Sequence[str], most: int = 8
 ) -> pd.DataFrame:
     """Return the pictures whose own class was thought least likely, the worst first.
 
@@ -140,8 +166,8 @@ def worst_mistakes(
     """
     checks.table(data, "path", "label")
     checks.whole_number("most", most, 1)
-    classes = list(classes)
     checks.probabilities(probabilities, data["label"], classes)
+    probabilities, classes = np.asarray(probabilities), list(classes)
     truth = [classes.index(label) for label in data["label"]]
     found = data.assign(
         predicted=np.asarray(classes)[probabilities.argmax(axis=1)],
@@ -150,7 +176,14 @@ def worst_mistakes(
     return found.sort_values("probability", kind="stable").head(most)
 
 
-def cross_validate(features: np.ndarray, data: pd.DataFrame, n_folds: int = 5, seed: int = 0) -> Report:
+def cross_validate(
+    features: np.ndarray,
+    data: pd.DataFrame,
+    n_folds: int = 5,
+    seed: int = 0,
+    max_distance: float = 0.07,
+    class_weight: dict[str, float] | None = None,
+) -> Report:
     """Score logistic regression on bottleneck features by k-fold cross-validation.
 
     Every picture is predicted by a model that saw neither it nor a near-duplicate of it.
@@ -160,20 +193,22 @@ def cross_validate(features: np.ndarray, data: pd.DataFrame, n_folds: int = 5, s
         data: one picture a row, columns `path` and `label`.
         n_folds: number of parts, each held out once.
         seed: of the folds.
+        max_distance: up to which pictures count as near-duplicates, as for `splits.folds`.
+        class_weight: name -> weight of its pictures in the loss, such as `splits.class_weights(data.label)`.
 
     Returns:
         A `Report` over all n held-out predictions.
     """
     checks.table(data, "path", "label")
     checks.same_length(features=features, data=data)
+    data = data.reset_index(drop=True)  # an index may repeat; from here on it is the row's number
     labels = data["label"].to_numpy()
     classes = sorted(set(labels))
     probabilities = np.empty((len(data), len(classes)))
-    for train, held_out in splits.folds(data, n_folds=n_folds, seed=seed):
+    for train, held_out in splits.folds(data, n_folds=n_folds, seed=seed, max_distance=max_distance):
         # Every setting that matters at its default: nothing was tuned on these pictures.
-        rows, held_out_rows = data.index.get_indexer(train.index), data.index.get_indexer(held_out.index)
-        model = solved_head(features[rows], labels[rows])
-        probabilities[held_out_rows] = model.predict_proba(features[held_out_rows])
+        head = solved_head(features[train.index], labels[train.index], class_weight)
+        probabilities[held_out.index] = head.predict_proba(features[held_out.index])
     return score(probabilities, labels, classes)
 
 
@@ -216,9 +251,9 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
     return heat / heat.max() if heat.max() > 0 else heat
 
 
-def _check_classes(model: keras.Model, classes: Sequence[str]) -> None:
+def _classes_of(model: keras.Model, classes: Sequence[str] | None) -> tuple[str, ...]:
     base_of(model)
-    checks.classes(classes, max(2, model.output_shape[-1]))
+    return classes_of(model, classes)
 
 
 def summarise_curve(accuracy: Sequence[float]) -> pd.Series:

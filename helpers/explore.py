@@ -132,7 +132,7 @@ def augmentation(
 def threshold(
     probabilities: np.ndarray,
     labels: Sequence[str],
-    classes: Sequence[str] = ("cat", "dog"),
+    classes: Sequence[str],
     threshold: float = 0.5,
     costs: tuple[float, float] = (1, 1),
 ) -> Explorer:

@@ -5,8 +5,11 @@ frozen (warm-up), then the base, or its last blocks, learns along at a small rat
 """
 
 import hashlib
+import itertools
 import json
+import re
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,28 +17,33 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
-from keras import layers
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from tqdm.keras import TqdmCallback
 
 from . import checks, parallel, runtime
-from .augment import ImageBatches
-from .features import kept_outputs, out_of_memory_told
+from .augment import ImageBatches, targets_of
+from .features import content_key, kept_outputs, layout, out_of_memory_told
+from .framework import keras, tf, without_xla
+
+layers = keras.layers
 
 ACTIVATIONS_BYTES = 2 * 2**30  # more than this is not kept in memory
 # A classifier that always gives every class the same probability has a loss of ln(number of classes).
 # One that is this many times worse, and worse than when it began, was not trained but wrecked.
 WRECKED = 5
+# Two warm-ups of one recipe end with heads that differ by rounding: on a GPU by up to 0.4 % of their length.
+# The smallest change of a recipe that was tried, a penalty ten times as large, made 2.4 %.
+SAME_HEAD = 0.01
+START_FILE = "start.npz"  # within a kept training
+CLASSES_FILE = "classes.json"  # within a `.keras` file, which is a zip archive
 
 
 def build_classifier(
     base: keras.Model,
-    classes: Sequence[str] = ("cat", "dog"),
+    classes: Sequence[str],
     dropout: float = 0.2,
     l2: float = 1e-4,
     pooling: str = "average",
@@ -45,8 +53,8 @@ def build_classifier(
 
     Args:
         base: a model of `backbones.load`; it is used, not copied.
-        classes: names of the classes. Two give one sigmoid output, the probability of the second;
-            more give a softmax.
+        classes: names of the classes, in the order of the outputs. Two give one sigmoid output, the
+            probability of the second; more give a softmax. The model knows them: see `classes_of`.
         dropout: share of the features that are dropped in training, 0 to 0.99.
         l2: λ of the penalty λ‖W‖² on the dense layer's weights (the tutorial's section 4.2); 0 for none.
         pooling: "average" over all places of the feature map, or "flatten" as in the tutorial,
@@ -65,7 +73,7 @@ def build_classifier(
     checks.number("dropout", dropout, 0, 0.99)
     checks.number("l2", l2, 0)
     checks.choice("pooling", pooling, ("average", "flatten"))
-    checks.whole_number("seed", seed, 0)
+    checks.whole_number("seed", seed, 0, runtime.LARGEST_SEED)
 
     pictures = keras.Input(base.input_shape[1:], name="pictures")
     x = base(pictures)
@@ -75,7 +83,46 @@ def build_classifier(
         x = layers.Flatten(name="flatten")(x)
     for layer in _head_layers(len(classes), dropout, l2, seed):
         x = layer(x)
-    return keras.Model(pictures, x, name="classifier_on_" + base.name)
+    model = without_xla(keras.Model(pictures, x, name="classifier_on_" + base.name))
+    model.classes = _names(classes)
+    return model
+
+
+def classes_of(model: keras.Model, classes: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the names of a classifier's classes, in the order of its outputs.
+
+    Args:
+        model: of `build_classifier` or `load`, which know them; or any other, with `classes`.
+        classes: what the caller takes them to be; None leaves it to the model.
+
+    Raises:
+        ValueError: `classes` are not the model's, in its order; or neither caller nor model says them.
+    """
+    known = getattr(_check_model(model), "classes", None)
+    if classes is None:
+        if known is None:
+            raise checks.CourseError(
+                f"'{model.name}' does not say what its classes are. Give them, in the order of its outputs: "
+                "classes=('cat', 'dog')."
+            )
+        return known
+    checks.classes(classes, max(2, model.output_shape[-1]))
+    _same_classes("classes is", classes, known)
+    return _names(classes)
+
+
+def _names(classes: Sequence) -> tuple:
+    """Return names as plain Python values: NumPy's could not be written to a file."""
+    return tuple(name.item() if isinstance(name, np.generic) else name for name in classes)
+
+
+def _same_classes(what: str, classes: Sequence, known: Sequence | None) -> None:
+    """Refuse names that are not the model's, or stand in another order."""
+    if known is not None and tuple(classes) != tuple(known):
+        raise checks.CourseError(
+            f"{what} {', '.join(map(str, classes))}, and the model's are {', '.join(map(str, known))}, "
+            f"in this order. Give classes={tuple(known)} here, too."
+        )
 
 
 def _head_layers(n_classes: int, dropout: float, l2: float, seed: int) -> list[layers.Layer]:
@@ -117,7 +164,10 @@ def head_of(model: keras.Model) -> keras.Model:
     if "pool" not in [layer.name for layer in model.layers]:
         raise checks.CourseError("model has no average pooling. Build it with pooling='average'.")
     after_pool = model.layers[model.layers.index(model.get_layer("pool")) + 1 :]
-    return keras.Sequential([keras.Input((base.output_shape[-1],)), *after_pool], name="head")
+    head = keras.Sequential([keras.Input((base.output_shape[-1],)), *after_pool], name="head")
+    if hasattr(model, "classes"):
+        head.classes = model.classes
+    return head
 
 
 def freeze(base: keras.Model) -> None:
@@ -171,7 +221,7 @@ def count_weights(model: keras.Model) -> pd.Series:
 
 def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     """Compile with Adam, cross-entropy and accuracy: what the trainable flags are now is what counts."""
-    _check_model(model)
+    without_xla(_check_model(model))
     checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
     # In half precision small gradients would become 0: the loss is scaled up, and the gradients down again.
@@ -199,7 +249,7 @@ def warm_up(
     epochs: int = 1,
     learning_rate: float = 1e-3,
     schedule: Callable[[int], float] | None = None,
-    class_weight: dict[int, float] | None = None,
+    class_weight: dict[str | int, float] | None = None,
 ) -> keras.callbacks.History:
     """Freeze the base and train the head on pictures (the tutorial's section 4.2).
 
@@ -208,8 +258,9 @@ def warm_up(
         train_batches, val_batches: pictures 0-255 with their labels.
         epochs: passes over the training pictures.
         learning_rate: Adam's.
-        schedule: a function from the epoch's number (0, 1, …) to that epoch's learning rate, a float.
-        class_weight: index of the class -> weight of its pictures in the loss.
+        schedule: a function from the epoch's number (0, 1, …) to that epoch's learning rate.
+        class_weight: class -> weight of its pictures in the loss, as `splits.class_weights(train.label)`
+            gives them; the class by its name, or by its number as Keras has it.
 
     Returns:
         Keras's `History`: `history.history["val_accuracy"]` is a list, one number an epoch.
@@ -223,7 +274,7 @@ def warm_up(
     validation = {} if val_batches is None else {"val_batches": val_batches}
     _check_batches(model, train_batches=train_batches, **validation)
     checks.whole_number("epochs", epochs, 1)
-    _check_class_weight(class_weight, len(train_batches.classes))
+    class_weight = _by_number(class_weight, train_batches.classes)
     compile_classifier(model, learning_rate)
     with _failure_of_batches_told(train_batches, val_batches):
         # A new head begins with guesses, and its first epoch tells little.
@@ -244,17 +295,21 @@ def _fit(
     callbacks: Sequence[keras.callbacks.Callback],
     class_weight: dict[int, float] | None = None,
 ) -> keras.callbacks.History:
-    if parallel.n_devices(model) > 1:
-        return parallel.fit(model, train, val, epochs, callbacks, class_weight)
-    return model.fit(
-        as_dataset(train),
-        validation_data=None if val is None else as_dataset(val),
-        epochs=epochs,
-        class_weight=class_weight,
-        callbacks=callbacks,
-        shuffle=False,  # the batches bring their own order
-        verbose=0,
-    )
+    try:
+        if parallel.n_devices(model) > 1:
+            return parallel.fit(model, train, val, epochs, callbacks, class_weight)
+        return model.fit(
+            as_dataset(train),
+            validation_data=None if val is None else as_dataset(val),
+            epochs=epochs,
+            class_weight=class_weight,
+            callbacks=callbacks,
+            shuffle=False,  # the batches bring their own order
+            verbose=0,
+        )
+    finally:
+        # Where a backup was restored, Keras leaves its epoch here, and the next fit would start there.
+        model._initial_epoch = None
 
 
 def as_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
@@ -300,17 +355,19 @@ def warm_up_on_features(
     learning_rate: float = 1e-3,
     batch_size: int = 32,
     schedule: Callable[[int], float] | None = None,
+    class_weight: dict[str | int, float] | None = None,
     seed: int = 0,
 ) -> keras.callbacks.History:
     """Train the classifier's head on bottleneck features: `warm_up` without running the base.
 
     Args:
         model: from `build_classifier`, with average pooling.
-        train, val: `(features, labels)`: float32 `(n, d)` from `features.extract`; labels as
-            `ImageBatches` gives them, `(n,)` of 0 and 1 or one-hot `(n, n_classes)`.
+        train, val: `(features, labels)`: float32 `(n, d)` from `features.extract`; labels `(n,)` as names, or
+            as `ImageBatches` gives them, `(n,)` of 0 and 1 or one-hot `(n, n_classes)`.
         epochs: passes over the training features; each takes a fraction of a second.
         learning_rate, batch_size: of Adam.
-        schedule: a function from the epoch's number to its learning rate, a float.
+        schedule: a function from the epoch's number to its learning rate.
+        class_weight: as for `warm_up`.
         seed: of the order of the rows.
 
     Returns:
@@ -321,11 +378,13 @@ def warm_up_on_features(
             or weights that have become infinite.
     """
     head = head_of(model)
-    _check_features("train", train, head)
+    train = _check_features("train", train, head)
     if val is not None:
-        _check_features("val", val, head)
+        val = _check_features("val", val, head)
+    n_classes = max(2, head.output_shape[-1])
+    class_weight = _by_number(class_weight, getattr(head, "classes", range(n_classes)))
     checks.whole_number("epochs", epochs, 1)
-    checks.whole_number("seed", seed, 0)
+    checks.whole_number("seed", seed, 0, runtime.LARGEST_SEED)
     checks.whole_number("batch_size", batch_size, 1)
     _check_batch_size(batch_size, len(train[0]))
     # A head is too small to be worth spreading: where the model is on several devices, a copy learns on one.
@@ -340,6 +399,7 @@ def warm_up_on_features(
         validation_data=val,
         epochs=epochs,
         batch_size=batch_size,
+        class_weight=class_weight,
         # Only what cannot be used any more ends it: it takes seconds, and its curve shows the rest.
         callbacks=[_Wrecked(from_epoch=epochs), *_progress_bar(), *_scheduler(schedule)],
         verbose=0,
@@ -349,7 +409,9 @@ def warm_up_on_features(
     return history
 
 
-def solved_head(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
+def solved_head(
+    features: np.ndarray, labels: np.ndarray, class_weight: dict[str, float] | None = None
+) -> LogisticRegression:
     """Return the head that a warm-up would arrive at: one dense layer, its loss convex, solved for.
 
     Logistic regression finds the minimum to which Adam comes near in many epochs, in a fraction of the
@@ -358,17 +420,20 @@ def solved_head(features: np.ndarray, labels: np.ndarray) -> LogisticRegression:
     Args:
         features: float32 `(n, d)`.
         labels: n names.
+        class_weight: name -> weight of its pictures in the loss, such as `splits.class_weights(labels)`.
 
     Raises:
-        ValueError: they are not as many, or of one class only.
+        ValueError: they are not as many, or of one class only; or a class without a weight.
     """
     checks.same_length(features=features, labels=labels)
     if len(set(labels)) < 2:
         raise checks.CourseError(f"labels has {len(set(labels))} class. Give pictures of two or more.")
+    if class_weight is not None:
+        _by_number(class_weight, sorted(set(labels)))
     # One thread: matrices as small as these take 30 times as long where two threads wait for each other
     # and for TensorFlow's.
     with threadpool_limits(1):
-        return LogisticRegression(max_iter=1000).fit(features, labels)
+        return LogisticRegression(max_iter=1000, class_weight=class_weight).fit(features, labels)
 
 
 def fine_tune(
@@ -381,6 +446,7 @@ def fine_tune(
     patience: int = 3,
     keep: Path | str | None = None,
     batch_norm_training: bool = False,
+    class_weight: dict[str | int, float] | None = None,
 ) -> keras.callbacks.History:
     """Unfreeze the base, or its layers from `from_layer` on, and go on training (section 5).
 
@@ -390,7 +456,8 @@ def fine_tune(
     Training stops early when the validation loss has not improved for `patience` epochs; the model is
     left with the weights of its best epoch. With `keep`, every finished epoch is kept there: run the
     same call again after an interruption and it goes on with the next epoch, with the optimizer as
-    it was, and when all epochs are done it only reads the result.
+    it was, and when all epochs are done it only reads the result. It says so in a line. An interrupted
+    model gets back the weights with which the call began.
 
     Args:
         model: from `build_classifier`, its head warmed up.
@@ -399,30 +466,38 @@ def fine_tune(
         learning_rate: Adam's; small, since the base's weights are good already.
         from_layer: name of the base's first layer to train; None trains all.
         patience: epochs without improvement after which training stops.
-        keep: folder for checkpoints. A training with other settings or pictures does not see them.
-            Where it cannot be written, a sentence says so and the training goes on.
+        keep: folder for checkpoints. A kept training goes on only where all that it depends on is the same:
+            pictures and labels of both parts, batches and augmenter, the network, the classes, the weights
+            that it began with (a head may differ by rounding) and the arguments here, but for `epochs`.
+            Where the folder cannot be written, a sentence says so and the training goes on.
         batch_norm_training: as in `unfreeze`.
+        class_weight: as for `warm_up`.
 
     Returns:
         Keras's `History`, over all epochs, also those before an interruption.
 
     Raises:
-        ValueError: the base has no layer `from_layer`; and as `warm_up`. What was kept stays.
+        ValueError: the base has no layer `from_layer`; with `keep`, an augmenter of one's own that does not
+            say its settings; and as `warm_up`. What was kept stays.
     """
     unfreeze(base_of(model), from_layer, batch_norm_training)
     _check_batches(model, train_batches=train_batches, val_batches=val_batches)
     checks.whole_number("epochs", epochs, 1)
     checks.whole_number("patience", patience, 1)
     checks.number("learning_rate", learning_rate, above=0, most=1)
-    settings = _Settings(epochs, learning_rate, patience)
+    settings = _Settings(epochs, learning_rate, patience, _by_number(class_weight, train_batches.classes))
     trained, train, val = _trained_part(model, train_batches, val_batches, from_layer)
-    with TemporaryDirectory() as temporary:
+    # On Windows a log that an interruption left open cannot be deleted, which must not hide what happened.
+    with TemporaryDirectory(ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary, "training")
         folder.mkdir()
         copies = []
         if keep is not None:
-            kept = Path(keep) / _recipe_key(model, train_batches, settings)
+            recipe, start = _recipe(model, train_batches, val_batches, settings), _start_of(model)
+            kept = _place(Path(keep), recipe, start, trained)
             copies = [_KeptCopy(folder, kept, writes=parallel.is_chief(model))]
+            if not (folder / START_FILE).exists():
+                np.savez(folder / START_FILE, **start)
         with _failure_of_batches_told(train_batches, val_batches):
             return _fit_resumably(trained, train, val, settings, folder, copies)
 
@@ -431,22 +506,44 @@ class _Settings(NamedTuple):
     epochs: int
     learning_rate: float
     patience: int
+    class_weight: dict[int, float] | None
 
 
-def _recipe_key(model: keras.Model, batches: ImageBatches, settings: _Settings) -> str:
-    """Return eight hexadecimal digits that differ between trainings that must not be mixed."""
-    base = base_of(model)
+def _recipe(
+    model: keras.Model, train_batches: ImageBatches, val_batches: ImageBatches, settings: _Settings
+) -> str:
+    """Return eight hexadecimal digits that differ between trainings that differ in more than their start."""
     recipe = {
-        "trained": [
-            [layer.name, weight.shape] for layer in base.layers for weight in layer.trainable_weights
-        ],
-        "head": [[layer.name, layer.count_params()] for layer in model.layers],
-        "pictures": [Path(path).name for path in batches.data["path"]],
-        "size": [batches.image_size, batches.batch_size],
-        "augmenter": repr(batches.augmenter),
-        "settings": [settings.learning_rate, settings.patience, batches.seed],  # more epochs go on
+        "network": layout(model),  # with its dropout, its penalty, its seeds and what is frozen
+        "frozen": _sum_of(model.non_trainable_weights),
+        "settings": settings._replace(epochs=None),  # more epochs go on
     }
+    for name, batches in {"train": train_batches, "val": val_batches}.items():
+        recipe[name] = {
+            "pictures": [content_key(path) for path in batches.data["path"]],
+            "labels": batches.labels.tolist(),
+            "classes": batches.classes,
+            "batches": [batches.image_size, batches.batch_size, batches.shuffle, batches.seed],
+            "augmenter": _told_augmenter(batches.augmenter),
+        }
     return hashlib.sha256(json.dumps(recipe, default=str).encode()).hexdigest()[:8]
+
+
+def _told_augmenter(augmenter: Callable | None) -> str:
+    told = repr(augmenter)
+    if re.search(r" at 0x[0-9A-Fa-f]+", told):  # where it lies in memory: another place in each session
+        raise checks.CourseError(
+            f"augmenter is {checks.shown(augmenter)}, which does not say its settings: no two kept trainings "
+            "could be told apart. Use augment.Augmenter, give yours a __repr__, or leave keep out."
+        )
+    return told
+
+
+def _sum_of(variables: Sequence[keras.Variable]) -> str:
+    digest = hashlib.sha256()
+    for variable in variables:
+        digest.update(np.ascontiguousarray(variable.numpy()).data)
+    return digest.hexdigest()
 
 
 def _trained_part(
@@ -470,7 +567,7 @@ def _trained_part(
         x = upper(activations)
         for layer in model.layers[model.layers.index(base) + 1 :]:
             x = layer(x)
-        part = keras.Model(activations, x, name=f"{model.name}_from_{from_layer}")
+        part = without_xla(keras.Model(activations, x, name=f"{model.name}_from_{from_layer}"))
     return part, ActivationBatches(lower, train_batches), ActivationBatches(lower, val_batches)
 
 
@@ -495,7 +592,7 @@ def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.M
             f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
             "Choose the first layer of a block."
         ) from error
-    return lower, upper
+    return without_xla(lower), without_xla(upper)
 
 
 class ActivationBatches(keras.utils.PyDataset):
@@ -548,31 +645,45 @@ def _fit_resumably(
     compile_classifier(model, settings.learning_rate)
     best, log, backup = folder / "best.weights.h5", folder / "epochs.csv", folder / "backup"
     past = _finished_epochs(log, backup)
-    if len(past) < settings.epochs and _epochs_since_best(past) < settings.patience:
-        _fit(
-            model,
-            train,
-            val,
-            settings.epochs,
-            [
-                _Wrecked(),  # before the next three, which are to keep nothing of a wrecked epoch
-                _EpochOrder(getattr(train, "batches", train)),
-                keras.callbacks.ModelCheckpoint(
-                    str(best),
-                    monitor="val_loss",
-                    save_best_only=True,
-                    save_weights_only=True,
-                    initial_value_threshold=min((row["val_loss"] for row in past), default=None),
-                ),
-                keras.callbacks.CSVLogger(str(log), append=True),
-                # Last of the three: an epoch counts as finished when all of it is on disk.
-                keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
-                *copies,
-                _EarlyStopping(past, monitor="val_loss", patience=settings.patience),
-                *_progress_bar(),
-            ],
-        )
-        model._initial_epoch = None  # Keras leaves the resumed epoch here; the next fit would start at it
+    is_finished = len(past) >= settings.epochs or _epochs_since_best(past) >= settings.patience
+    if past:
+        place = f"kept in '{copies[0].kept.parent.name}'"
+        if is_finished:
+            print(f"This training is {place}: its {len(past)} epochs are done, and only read.")
+        else:
+            print(f"Going on with the training {place}: {len(past)} of {settings.epochs} epochs are done.")
+    if not is_finished:
+        start = model.get_weights()
+        try:
+            _fit(
+                model,
+                train,
+                val,
+                settings.epochs,
+                [
+                    _Wrecked(),  # before the next three, which are to keep nothing of a wrecked epoch
+                    _EpochOrder(getattr(train, "batches", train)),
+                    keras.callbacks.ModelCheckpoint(
+                        str(best),
+                        monitor="val_loss",
+                        save_best_only=True,
+                        save_weights_only=True,
+                        initial_value_threshold=min((row["val_loss"] for row in past), default=None),
+                    ),
+                    keras.callbacks.CSVLogger(str(log), append=True),
+                    # Last of the three: an epoch counts as finished when all of it is on disk.
+                    keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False),
+                    *copies,
+                    _EarlyStopping(past, monitor="val_loss", patience=settings.patience),
+                    *_progress_bar(),
+                ],
+                settings.class_weight,
+            )
+        except checks.CourseError:  # diverged: the model has its last sound weights
+            raise
+        except BaseException:
+            model.set_weights(start)  # so that the same call, made again, is the same training
+            raise
     model.load_weights(best)
     return _history(model, _finished_epochs(log, backup))
 
@@ -608,7 +719,17 @@ def _scheduler(schedule: Callable[[int], float] | None) -> list[keras.callbacks.
         raise checks.CourseError(
             f"schedule is {checks.shown(schedule)}. Give a function of the epoch's number."
         )
-    return [keras.callbacks.LearningRateScheduler(schedule)]
+
+    def rate(epoch: int) -> float:
+        value = np.asarray(schedule(epoch))
+        if value.ndim or value.dtype.kind not in "iuf" or not 0 < value < np.inf:
+            raise checks.CourseError(
+                f"schedule returns {checks.shown(schedule(epoch))} for epoch {epoch}. "
+                "Let it return a learning rate, a positive number."
+            )
+        return float(value)  # Keras takes no whole number
+
+    return [keras.callbacks.LearningRateScheduler(rate)]
 
 
 def _progress_bar() -> list[keras.callbacks.Callback]:
@@ -680,10 +801,8 @@ class _KeptCopy(keras.callbacks.Callback):
     def __init__(self, folder: Path, kept: Path, writes: bool = True):
         super().__init__()
         self.folder, self.kept, self.refused, self.writes = folder, kept, False, writes
-        self.former = kept.with_name(f"{kept.name}.former")
-        # The former one counts where an interruption came between two renames, or the newer one is damaged.
-        sound = next((copy for copy in (kept, self.former) if runtime.is_sealed(copy)), None)
-        if sound:
+        self.former = _former(kept)
+        if sound := _sound_copy(kept):
             shutil.copytree(sound, folder, dirs_exist_ok=True)
         elif kept.is_dir():
             print(f"The training kept in {kept} is damaged, and begins anew.")
@@ -709,6 +828,51 @@ class _KeptCopy(keras.callbacks.Callback):
             self.refused = True
 
 
+def _former(kept: Path) -> Path:
+    return kept.with_name(f"{kept.name}.former")
+
+
+def _sound_copy(kept: Path) -> Path | None:
+    """Find a training that is kept whole.
+
+    The former one counts where an interruption came between two renames, or the newer one is damaged.
+    """
+    return next((copy for copy in (kept, _former(kept)) if runtime.is_sealed(copy)), None)
+
+
+def _place(keep: Path, recipe: str, start: dict, trained: keras.Model) -> Path:
+    """Return where a training is kept: those of one recipe that began with other weights are numbered."""
+    for number in itertools.count():
+        kept = keep / (f"{recipe}-{number}" if number else recipe)
+        sound = _sound_copy(kept)
+        if sound is None or _began_alike(sound, start) or _ended_as(sound, trained):
+            return kept
+
+
+def _start_of(classifier: keras.Model) -> dict:
+    """Describe the weights that a training begins with: the base's by their sum, the head's as they are."""
+    base = base_of(classifier)
+    head = [w.numpy().ravel() for layer in classifier.layers if layer is not base for w in layer.weights]
+    return {"base": _sum_of(base.trainable_weights), "head": np.concatenate(head)}
+
+
+def _began_alike(kept: Path, start: dict) -> bool:
+    with np.load(kept / START_FILE) as before:
+        difference = np.linalg.norm(start["head"] - before["head"])
+        same_head = difference <= SAME_HEAD * np.linalg.norm(start["head"])
+        return bool(same_head) and str(before["base"]) == start["base"]
+
+
+def _ended_as(kept: Path, trained: keras.Model) -> bool:
+    """Tell whether a model is what a kept training has made of it: a cell that is run a second time."""
+    now = trained.get_weights()
+    trained.load_weights(kept / "best.weights.h5")
+    if all(map(np.array_equal, now, trained.get_weights())):
+        return True
+    trained.set_weights(now)
+    return False
+
+
 class _EarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping that remembers the epochs before an interruption."""
 
@@ -722,26 +886,30 @@ class _EarlyStopping(keras.callbacks.EarlyStopping):
             self.on_epoch_end(int(row["epoch"]), row)
 
 
-def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
-    """Save a classifier as one `.keras` file, and its classes' names beside it as `.json`.
+def save(model: keras.Model, path: Path | str, classes: Sequence[str] | None = None) -> None:
+    """Save a classifier as one `.keras` file, the names of its classes within.
 
-    The file takes plain RGB pictures, 0-255: its preprocessing is among its layers. Each of the two
-    takes the place of a former one when it is whole.
+    The file takes plain RGB pictures, 0-255: its preprocessing is among its layers. It takes the place of a
+    former one when it is whole. Keras reads it, too, and leaves the names alone.
+
+    Args:
+        model: the classifier.
+        path: where to; it ends in `.keras`.
+        classes: only for a model that does not know its classes; see `classes_of`.
 
     Raises:
         ValueError: the path does not end in `.keras`, the classes are not the model's, or the file
             cannot be written.
     """
-    path = Path(path)
+    path = runtime.path_of(path)
     if path.suffix != ".keras":
         raise checks.CourseError(f"path is '{path.name}'. Let it end in '.keras': '{path.stem}.keras'.")
-    checks.classes(classes, max(2, _check_model(model).output_shape[-1]))
+    names = json.dumps(classes_of(model, classes), ensure_ascii=False)
     try:
         with runtime.written_whole(path) as unfinished:
             model.save(unfinished)
-            names = {"classes": list(classes), "sha256": runtime.sha256(unfinished)}
-        with runtime.written_whole(path.with_suffix(".json")) as unfinished:
-            unfinished.write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+            with zipfile.ZipFile(unfinished, "a") as archive:
+                archive.writestr(CLASSES_FILE, names)
     except OSError as error:
         raise checks.CourseError(
             f"'{path.name}' cannot be written in '{path.parent}' ({error.strerror or error}). "
@@ -750,41 +918,52 @@ def save(model: keras.Model, path: Path | str, classes: Sequence[str]) -> None:
 
 
 def load(path: Path | str) -> tuple[keras.Model, list[str]]:
-    """Load what `save` wrote: the classifier and its classes' names.
+    """Load what `save` wrote: the classifier and its classes' names, which it knows itself, too.
 
     The file is read in Keras's safe mode: a `.keras` file can carry Python code (a `Lambda` layer), and
     one from elsewhere must not run any here.
 
     Raises:
-        FileNotFoundError: the model or its `.json` is not there.
-        ValueError: one of them is damaged, they do not belong together, or the model carries code.
+        FileNotFoundError: there is no such file.
+        ValueError: it is damaged, holds no names of classes, was saved by a newer Keras that this one does
+            not understand, or carries code.
     """
-    path = Path(path)
-    for file in (path, path.with_suffix(".json")):
-        if not file.is_file():
-            raise checks.MissingFile(
-                f"There is no file '{file.name}' in '{file.parent}'. Save the model there first."
-            )
-    try:
-        names = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-        classes, checksum = names["classes"], names.get("sha256")
-        checks.classes(classes)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise checks.CourseError(
-            f"'{path.stem}.json' does not hold the classes' names. Save the model again."
-        ) from None
-    if checksum not in (None, runtime.sha256(path)):
-        raise checks.CourseError(
-            f"'{path.name}' is not the model that '{path.stem}.json' was saved with, or it is damaged. "
-            "Save the model again."
+    path = runtime.path_of(path)
+    if not path.is_file():
+        raise checks.MissingFile(
+            f"There is no file '{path.name}' in '{path.parent}'. Save the model there first."
         )
+    saved_by = classes = None
     try:
-        return keras.saving.load_model(path, safe_mode=True), classes
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip():
+                raise zipfile.BadZipFile
+            saved_by = json.loads(archive.read("metadata.json")).get("keras_version")
+            if CLASSES_FILE in archive.namelist():
+                classes = json.loads(archive.read(CLASSES_FILE))
+        model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # whatever a damaged or hostile file provokes
+        if saved_by and _version(saved_by) > _version(keras.__version__):
+            raise checks.CourseError(
+                f"'{path.name}' was saved with Keras {saved_by}; this is Keras {keras.__version__}, which "
+                f"does not understand it. Load it with {saved_by}, or save it with {keras.__version__}."
+            ) from error
         raise checks.CourseError(
             f"'{path.name}' is damaged, or carries code of its own, which is not run here (safe mode). "
             "Load a model that you saved yourself, or one made of Keras's own layers."
         ) from error
+    if classes is None:
+        raise checks.CourseError(
+            f"'{path.name}' does not hold its classes' names: it was not saved by transfer.save. Load it by "
+            "keras.saving.load_model, then save it: transfer.save(model, path, classes=('cat', 'dog'))."
+        )
+    checks.classes(classes, max(2, model.output_shape[-1]))
+    model.classes = tuple(classes)
+    return without_xla(model), classes
+
+
+def _version(text: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", text)[:3]]
 
 
 # --- what does not fit ------------------------------------------------------------------------------
@@ -811,6 +990,7 @@ def _check_layer(base: keras.Model, from_layer: str) -> None:
 
 
 def _check_batches(model: keras.Model, **named: ImageBatches) -> None:
+    """Refuse batches that do not fit the model. One that does not know its classes yet takes the batches'."""
     n_classes = max(2, model.output_shape[-1])
     for name, batches in named.items():
         if not isinstance(batches, ImageBatches):
@@ -826,6 +1006,9 @@ def _check_batches(model: keras.Model, **named: ImageBatches) -> None:
                 "Give both the same classes."
             )
     train = named["train_batches"]
+    known = model.classes = getattr(model, "classes", _names(train.classes))
+    for name, batches in named.items():
+        _same_classes(f"{name} has the classes", batches.classes, known)
     _check_batch_size(train.batch_size, len(train.data))
 
 
@@ -837,7 +1020,10 @@ def _check_batch_size(batch_size: int, n: int) -> None:
         )
 
 
-def _check_features(name: str, pair: tuple[np.ndarray, np.ndarray], head: keras.Model) -> None:
+def _check_features(
+    name: str, pair: tuple[np.ndarray, np.ndarray], head: keras.Model
+) -> tuple[np.ndarray, np.ndarray]:
+    """Refuse features or labels that do not fit the head; return them, labels as targets."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise checks.CourseError(f"{name} is {checks.shown(pair)}. Give two arrays: features and labels.")
     features, labels = map(np.asarray, pair)
@@ -849,27 +1035,38 @@ def _check_features(name: str, pair: tuple[np.ndarray, np.ndarray], head: keras.
         )
     checks.same_length(**{f"{name}[0]": features, f"{name}[1]": labels})
     n_outputs = head.output_shape[-1]
+    if labels.ndim == 1 and labels.dtype.kind in "OSU":
+        return features, targets_of(labels, classes_of(head))
     if labels.shape[1:] not in {(), (1,)} if n_outputs == 1 else labels.shape[1:] != (n_outputs,):
         raise checks.CourseError(
-            f"{name} has labels {labels.shape}, the model {n_outputs} outputs. Give ImageBatches' targets."
+            f"{name} has labels {labels.shape}, the model {n_outputs} outputs. "
+            "Give the classes' names, or ImageBatches' targets."
         )
+    return features, labels
 
 
-def _check_class_weight(class_weight: dict[int, float] | None, n_classes: int) -> None:
+def _by_number(class_weight: dict[str | int, float] | None, classes: Sequence) -> dict[int, float] | None:
+    """Return weights as Keras takes them, by the classes' numbers; refuse what has not one for each class."""
     if class_weight is None:
-        return
-    if not isinstance(class_weight, dict) or set(class_weight) != set(range(n_classes)):
+        return None
+    numbers, names = range(len(classes)), tuple(classes)
+    given = set(class_weight) if isinstance(class_weight, dict) else set()
+    if given != set(names) and given != set(numbers):
         raise checks.CourseError(
-            f"class_weight is {checks.shown(class_weight)}. Give a weight for each class number, "
-            f"0 to {n_classes - 1}, as splits.class_weights(batches.labels) does."
+            f"class_weight is {checks.shown(class_weight)}. Give a weight for each class, "
+            f"{', '.join(map(str, names))}, as splits.class_weights(train.label) does."
         )
     for weight in class_weight.values():
         checks.number("class_weight", weight, 0)
+    keys = names if given == set(names) else numbers
+    return {number: float(class_weight[key]) for number, key in enumerate(keys)}
 
 
 @contextmanager
 def _failure_of_batches_told(train: ImageBatches, val: ImageBatches | None) -> Iterator[None]:
     """Show what went wrong in a batch as it is: TensorFlow wraps it in a page of its own lines."""
+    for batches in filter(None, (train, val)):
+        batches.failure = None  # of an earlier training
     try:
         with out_of_memory_told(train.batch_size, train.image_size):
             yield

@@ -56,7 +56,7 @@ with strategy.scope():
         x = layers.Conv2D(channels, 3, strides=4, use_bias=False, name=f"conv{number}")(x)
         x = layers.BatchNormalization(name=f"bn{number}")(x)
         x = layers.ReLU(name=f"relu{number}")(x)
-    model = transfer.build_classifier(keras.Model(start, x, name="small"), dropout=0, l2=0.01)
+    model = transfer.build_classifier(keras.Model(start, x, name="small"), ("cat", "dog"), dropout=0, l2=0.01)
 
 train_batches = augment.ImageBatches(train, SIZE, batch_size=8, shuffle=True, seed=1)
 val_batches = augment.ImageBatches(val, SIZE, batch_size=8)

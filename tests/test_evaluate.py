@@ -17,12 +17,15 @@ def pets(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def model():
-    return transfer.build_classifier(backbones.load("mobilenet", SIZE, weights=None, alpha=0.25))
+    base = backbones.load("mobilenet", SIZE, weights=None, alpha=0.25)
+    model = transfer.build_classifier(base, ("cat", "dog"))
+    model.get_layer("classifier").bias.assign([1.0])  # else it gives both classes nearly a half
+    return model
 
 
 def test_score_counts_right_and_wrong():
     probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]])
-    report = evaluate.score(probabilities, ["cat", "dog", "dog", "dog"])
+    report = evaluate.score(probabilities, ["cat", "dog", "dog", "dog"], ("cat", "dog"))
     assert (report.right, report.n, report.accuracy) == (3, 4, 0.75)
     assert report.confusion.loc["dog", "cat"] == 1 and report.confusion.loc["cat", "dog"] == 0
     np.testing.assert_allclose(report.log_loss, -np.log([0.9, 0.8, 0.4, 0.7]).mean())
@@ -30,7 +33,7 @@ def test_score_counts_right_and_wrong():
 
 
 def test_score_when_one_class_is_absent():
-    report = evaluate.score(np.array([[0.9, 0.1]]), ["cat"])
+    report = evaluate.score(np.array([[0.9, 0.1]]), ["cat"], ("cat", "dog"))
     assert report.confusion.to_numpy().tolist() == [[1, 0], [0, 0]]
 
 
@@ -41,9 +44,9 @@ def test_score_of_three_classes():
 
 def test_score_refuses_what_it_cannot_score():
     with pytest.raises(ValueError, match="0 pictures"):
-        evaluate.score(np.empty((0, 2)), [])
+        evaluate.score(np.empty((0, 2)), [], ("cat", "dog"))
     with pytest.raises(ValueError, match="'horse', which is none of"):
-        evaluate.score(np.array([[0.9, 0.1]]), ["horse"])
+        evaluate.score(np.array([[0.9, 0.1]]), ["horse"], ("cat", "dog"))
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,7 @@ def test_predict_keeps_the_order_and_sums_to_one(model, pets):
     found = evaluate.predict(model, pets)
     pictures = images.read_many(pets["path"], SIZE).astype("float32")
     dog = np.asarray(model(pictures, training=False))[:, 0]
+    assert dog.min() > 0.6
     np.testing.assert_allclose(found, np.column_stack([1 - dog, dog]), atol=1e-5)
     np.testing.assert_allclose(evaluate.predict(model, pets.iloc[::-1]), found[::-1], atol=1e-5)
 
@@ -75,7 +79,8 @@ def test_report_scores_the_predictions(model, pets):
     report = evaluate.report(model, pets)
     assert report.n == 12
     np.testing.assert_array_equal(
-        report.confusion, evaluate.score(evaluate.predict(model, pets), pets["label"]).confusion
+        report.confusion,
+        evaluate.score(evaluate.predict(model, pets), pets["label"], ("cat", "dog")).confusion,
     )
 
 
@@ -94,7 +99,7 @@ def test_predict_photo_names_a_file_that_is_no_picture(model, tmp_path):
 def test_worst_mistakes_come_first():
     data = pd.DataFrame({"path": list("abcd"), "label": ["cat", "dog", "dog", "cat"]}, index=[7, 3, 5, 1])
     probabilities = np.array([[0.9, 0.1], [0.95, 0.05], [0.4, 0.6], [0.3, 0.7]])
-    found = evaluate.worst_mistakes(probabilities, data, most=3)
+    found = evaluate.worst_mistakes(probabilities, data, ("cat", "dog"), most=3)
     assert found.index.tolist() == [3, 1, 5]
     assert found["predicted"].tolist() == ["cat", "dog", "dog"]
     np.testing.assert_allclose(found["probability"], [0.05, 0.3, 0.6])
@@ -112,6 +117,13 @@ def test_cross_validate_predicts_each_picture_once(pets):
     assert evaluate.cross_validate(clear[rows], shuffled, n_folds=3).right == 12
 
 
+def test_cross_validate_scores_no_head_on_what_it_was_trained_on(pets):
+    """As many features as pictures: a head knows its own pictures by heart, and nothing of others."""
+    noise = np.random.default_rng(0).normal(size=(12, 64))
+    assert transfer.solved_head(noise, pets["label"]).score(noise, pets["label"]) == 1
+    assert evaluate.cross_validate(noise, pets, n_folds=3).right < 11
+
+
 def quarter_detector(weights: list[float], bias: float = 0.0) -> keras.Model:
     """Return a classifier whose base says where the picture is red (channel 0) and green (channel 1)."""
     pictures = keras.Input((SIZE, SIZE, 3))
@@ -119,7 +131,7 @@ def quarter_detector(weights: list[float], bias: float = 0.0) -> keras.Model:
     keep_two = keras.layers.Conv2D(2, 1, use_bias=False)
     base = keras.Model(pictures, keep_two(pooled))
     keep_two.set_weights([np.eye(3, 2)[None, None]])
-    model = transfer.build_classifier(base, dropout=0)
+    model = transfer.build_classifier(base, ("cat", "dog"), dropout=0)
     model.layers[-1].set_weights([np.array(weights)[:, None], np.array([bias])])
     return model
 

@@ -88,7 +88,7 @@ def test_it_begins_where_it_is_told_to(card, monkeypatch):
 
 
 def test_confusion_and_cost_follow_the_threshold():
-    box = explore.threshold(PROBABILITIES, CATS_DOGS, costs=(1, 5)).widget()
+    box = explore.threshold(PROBABILITIES, CATS_DOGS, ("cat", "dog"), costs=(1, 5)).widget()
     assert "1 of true class cat predicted as dog, 1 of true class dog predicted as cat" in picture(box)[1]
     assert ": 6 here" in picture(box)[1]
     controls(box)["dog from p(dog) ="].value = 0.25
@@ -99,7 +99,7 @@ def test_confusion_and_cost_follow_the_threshold():
 
 
 def test_what_a_mistake_costs_moves_the_cheapest_threshold():
-    box = explore.threshold(PROBABILITIES, CATS_DOGS).widget()
+    box = explore.threshold(PROBABILITIES, CATS_DOGS, ("cat", "dog")).widget()
     assert picture(box)[1].endswith("2 here, and least between 0.11 and 0.90, 2.")
     controls(box)["cat taken for dog costs"].value = 20
     assert picture(box)[1].endswith("21 here, and least between 0.71 and 0.90, 2.")
@@ -107,7 +107,7 @@ def test_what_a_mistake_costs_moves_the_cheapest_threshold():
 
 @pytest.mark.parametrize("at, first_row, second_row", [(0.0, (0, 3), (0, 3)), (1.0, (3, 0), (3, 0))])
 def test_at_the_ends_everything_is_one_class(at, first_row, second_row):
-    alt = explore.threshold(PROBABILITIES, CATS_DOGS, threshold=at).still().alt_text
+    alt = explore.threshold(PROBABILITIES, CATS_DOGS, ("cat", "dog"), threshold=at).still().alt_text
     counts = tuple(map(int, re.findall(r"(\d+) of true class", alt)))
     assert counts == (*first_row, *second_row)
 

@@ -61,8 +61,8 @@ def same(one, other):
 
 def test_tutorials_parameter_counts():
     base = backbones.load("mobilenet", weights=None)
-    flatten = transfer.build_classifier(base, dropout=0, l2=0, pooling="flatten")
-    average = transfer.build_classifier(base)
+    flatten = transfer.build_classifier(base, ("cat", "dog"), dropout=0, l2=0, pooling="flatten")
+    average = transfer.build_classifier(base, ("cat", "dog"))
     transfer.freeze(base)
     assert transfer.count_weights(flatten).to_dict() == {"trainable": 50_177, "frozen": 3_228_864}
     assert transfer.count_weights(average)["trainable"] == 1_025
@@ -71,7 +71,7 @@ def test_tutorials_parameter_counts():
 
 def test_outputs_are_probabilities(base, pets):
     pictures = images.read_many(pets["path"].head(3), SIZE).astype("float32")
-    two = transfer.build_classifier(base).predict(pictures, verbose=0)
+    two = transfer.build_classifier(base, ("cat", "dog")).predict(pictures, verbose=0)
     three = transfer.build_classifier(base, classes=("a", "b", "c")).predict(pictures, verbose=0)
     assert two.shape == (3, 1) and three.shape == (3, 3)
     assert ((two >= 0) & (two <= 1)).all()
@@ -80,9 +80,10 @@ def test_outputs_are_probabilities(base, pets):
 
 def test_same_seed_same_head(base):
     first, again = (
-        transfer.build_classifier(base, seed=4).get_layer("classifier").get_weights() for _ in "12"
+        transfer.build_classifier(base, ("cat", "dog"), seed=4).get_layer("classifier").get_weights()
+        for _ in "12"
     )
-    other = transfer.build_classifier(base, seed=5).get_layer("classifier").get_weights()
+    other = transfer.build_classifier(base, ("cat", "dog"), seed=5).get_layer("classifier").get_weights()
     assert same(first, again) and not same(first, other)
 
 
@@ -98,7 +99,7 @@ def test_same_seed_same_head(base):
 )
 def test_wrong_arguments(base, settings, message):
     with pytest.raises(ValueError, match=message):
-        transfer.build_classifier(base, **settings)
+        transfer.build_classifier(base, **{"classes": ("cat", "dog"), **settings})
 
 
 def test_unfreeze_from_a_layer_on(base):
@@ -118,7 +119,7 @@ def test_unfreeze_from_a_layer_on(base):
 
 
 def test_warm_up_changes_the_head_alone(base, batches):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     before = weights_of(base)
     head = weights_of(model.get_layer("classifier"))
     history = transfer.warm_up(model, *batches, epochs=2, schedule=lambda epoch: 0.01 / (epoch + 1))
@@ -129,7 +130,7 @@ def test_warm_up_changes_the_head_alone(base, batches):
 
 
 def test_head_on_features_is_the_classifiers_head(base, batches, pets):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     val = batches[1]
     table = [(features.extract(base, part.data), part.targets) for part in batches]
     history = transfer.warm_up_on_features(model, *table, epochs=3, batch_size=20)
@@ -139,14 +140,14 @@ def test_head_on_features_is_the_classifiers_head(base, batches, pets):
 
 
 def test_l2_is_the_penalty_of_the_text(base):
-    model = transfer.build_classifier(base, l2=0.01)
+    model = transfer.build_classifier(base, ("cat", "dog"), l2=0.01)
     kernel = model.get_layer("classifier").kernel
     np.testing.assert_allclose(float(model.losses[0]), 0.01 * np.sum(np.array(kernel) ** 2), rtol=1e-5)
-    assert not transfer.build_classifier(base, l2=0).losses
+    assert not transfer.build_classifier(base, ("cat", "dog"), l2=0).losses
 
 
 def test_fine_tune_keeps_batch_normalisation_in_inference(base, batches):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     moving = base.get_layer("bn1").moving_mean.numpy()
     kernel = base.get_layer("conv1").get_weights()[0]
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-3)
@@ -163,9 +164,34 @@ def test_the_guides_argument_does_not_hold_in_keras_3(base, batches):
     assert not np.array_equal(base.get_layer("bn1").moving_mean.numpy(), moving)
 
 
+def test_fine_tuning_after_a_warm_up_moves_the_base(base, batches):
+    """The flags count from the next compile on."""
+    model = transfer.build_classifier(base, ("cat", "dog"))
+    transfer.warm_up(model, *batches)
+    kernel = base.get_layer("conv1").get_weights()[0]
+    transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-3)
+    assert not np.array_equal(base.get_layer("conv1").get_weights()[0], kernel)
+
+
+@pytest.mark.parametrize("train", [transfer.warm_up, transfer.fine_tune])
+def test_validation_is_on_the_validation_pictures(base, batches, train):
+    model = transfer.build_classifier(base, ("cat", "dog"), l2=0)
+    history = train(model, *batches, epochs=1, learning_rate=1e-2).history
+    for name, part in zip(("loss", "val_loss"), batches):
+        probability = model.predict(images.read_many(part.data["path"], SIZE).astype("float32"), verbose=0)
+        loss = keras.losses.BinaryCrossentropy()(part.targets[:, None], probability)
+        assert (abs(float(loss) - history["val_loss"][0]) < 1e-4) == (name == "val_loss")
+
+
+def test_dropout_is_the_share_that_is_dropped(base):
+    model = transfer.build_classifier(base, ("cat", "dog"), dropout=0.3)
+    dropped = model.get_layer("dropout")(np.ones((100, 100)), training=True)
+    np.testing.assert_allclose(np.mean(np.asarray(dropped) == 0), 0.3, atol=0.02)
+
+
 @pytest.mark.parametrize("from_layer", [None, "conv2"])
 def test_batch_normalisation_in_training_mode_moves(base, batches, from_layer):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     moving = base.get_layer("bn2").moving_mean.numpy()
     transfer.fine_tune(model, *batches, epochs=1, from_layer=from_layer, batch_norm_training=True)
     assert not np.array_equal(base.get_layer("bn2").moving_mean.numpy(), moving)
@@ -177,7 +203,7 @@ def test_running_the_frozen_part_once_gives_the_same_training(batches, monkeypat
     for limit in (transfer.ACTIVATIONS_BYTES, 0):
         monkeypatch.setattr(transfer, "ACTIVATIONS_BYTES", limit)
         keras.utils.set_random_seed(3)
-        model = transfer.build_classifier(small_base(), dropout=0)
+        model = transfer.build_classifier(small_base(), ("cat", "dog"), dropout=0)
         history = transfer.fine_tune(model, *batches, epochs=2, learning_rate=1e-3, from_layer="conv2")
         results.append(
             (history.history["val_loss"], transfer.base_of(model).get_layer("conv2").get_weights()[0])
@@ -200,7 +226,7 @@ def test_a_dataset_gives_the_same_batches_in_each_epoch(pets):
 def test_augmented_pictures_run_the_whole_network(pets, base):
     augmented = ImageBatches(pets, image_size=SIZE, augmenter=Augmenter(rotation=10))
     plain = ImageBatches(pets, image_size=SIZE)
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     assert transfer._trained_part(model, augmented, plain, "conv2")[0] is model
     assert transfer._trained_part(model, plain, plain, "conv2")[0] is not model
 
@@ -223,7 +249,7 @@ def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, mo
     def train(folder):
         keras.utils.set_random_seed(3)
         network = small_base()
-        model = transfer.build_classifier(network)
+        model = transfer.build_classifier(network, ("cat", "dog"))
         settings = {
             "epochs": 4,
             "learning_rate": 1e-3,
@@ -257,10 +283,11 @@ def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, mo
 
 
 def test_a_finished_training_is_only_read(base, batches, tmp_path, monkeypatch):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
+    start = weights_of(model)
     first = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path)
     tuned = weights_of(model)
-    model.set_weights([np.zeros_like(weights) for weights in tuned])
+    model.set_weights(start)
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("trained again"))
     again = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path)
     assert again.history == first.history
@@ -268,7 +295,7 @@ def test_a_finished_training_is_only_read(base, batches, tmp_path, monkeypatch):
 
 
 def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-5, keep=tmp_path)
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=2e-5, keep=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
@@ -276,14 +303,14 @@ def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
 
 def test_a_folder_that_cannot_be_written_costs_a_sentence_only(base, batches, tmp_path, capsys):
     (tmp_path / "home").write_text("a file where the folder should be")
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     history = transfer.fine_tune(model, *batches, epochs=2, keep=tmp_path / "home")
     assert history.epoch == [0, 1]
     assert capsys.readouterr().out.count("could not be kept") == 1
 
 
 def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_path, monkeypatch, capsys):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)
     (folder,) = tmp_path.iterdir()
     before = {path: path.read_bytes() for path in folder.rglob("*.*")}
@@ -310,7 +337,7 @@ def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_pat
 
 
 def test_an_interruption_between_two_renames_loses_nothing(base, batches, tmp_path):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)
     (folder,) = tmp_path.iterdir()
     folder.rename(f"{folder}.former")
@@ -330,7 +357,7 @@ def test_early_stopping_counts_epochs_from_before():
 
 
 def test_save_and_load(base, pets, tmp_path):
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("mèo", "chó"))
     transfer.save(model, tmp_path / "kept" / "pets.keras", classes=("mèo", "chó"))
     loaded, classes = transfer.load(tmp_path / "kept" / "pets.keras")
     pictures = images.read_many(pets["path"].head(4), SIZE).astype("float32")
@@ -339,6 +366,6 @@ def test_save_and_load(base, pets, tmp_path):
         loaded.predict(pictures, verbose=0), model.predict(pictures, verbose=0), atol=1e-6
     )
     with pytest.raises(ValueError, match=r"path is 'pets.h5'. Let it end in '\.keras'"):
-        transfer.save(model, tmp_path / "pets.h5", classes=("a", "b"))
+        transfer.save(model, tmp_path / "pets.h5")
     with pytest.raises(FileNotFoundError, match=r"none\.keras"):
         transfer.load(tmp_path / "none.keras")

@@ -96,7 +96,9 @@ class _Ours:
             (features.extract(base, part, keep=False), (part["label"] == "dog").to_numpy("float32"))
             for part in (self.setting.train, self.setting.val)
         ]
-        history = transfer.warm_up_on_features(transfer.build_classifier(base), *tables, epochs=5).history
+        history = transfer.warm_up_on_features(
+            transfer.build_classifier(base, ("cat", "dog")), *tables, epochs=5
+        ).history
         self.seconds.append(time.perf_counter() - start)
         self.accuracies.append(history["val_accuracy"][-1])
 
@@ -130,7 +132,7 @@ def fine_tuning(setting: Setting) -> list[Result]:
 def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -> Result:
     size = setting.size(160)
     base = backbones.load(image_size=size)
-    model = transfer.build_classifier(base)
+    model = transfer.build_classifier(base, ("cat", "dog"))
     transfer.unfreeze(base, from_layer)
     train = ImageBatches(setting.train, size, batch_size=32, shuffle=True, seed=0)
     val = ImageBatches(setting.val, size, batch_size=32)

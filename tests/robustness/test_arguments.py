@@ -26,6 +26,7 @@ from helpers import (
     experiments,
     explore,
     features,
+    framework,
     images,
     lessons,
     pages,
@@ -38,7 +39,7 @@ from helpers import (
 )
 
 ROOMS = (
-    *(runtime, drawings, images, datasets, colab, survey, splits, augment),
+    *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
     *(parallel, checkpoints, backbones, features, transfer, evaluate),
     *(domains, experiments, comparison, strategies, autopsy),
     *(pages, lessons, editions, bundle, explore),
@@ -46,9 +47,9 @@ ROOMS = (
 # Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
 WITHOUT_NONSENSE = {
     *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
-    "runtime.processor",
+    *("runtime.processor", "runtime.cores"),
     *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
-    *("runtime.digest", "runtime.is_sealed", "runtime.sha256"),
+    *("runtime.digest", "runtime.is_sealed", "runtime.sha256", "runtime.trust_certifi"),
     *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
     *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
     *("drawings.mirrored", "drawings.both_sides"),
@@ -67,7 +68,7 @@ WITHOUT_NONSENSE = {
     *("lessons.execute", "lessons.headline", "lessons.run", "lessons.table", "lessons.save_masters"),
     *("lessons.readme_figures", "lessons.publishable"),
     *("editions.is_solution", "editions.is_check", "editions.without_marks", "editions.hide_solutions"),
-    "editions.write_student_edition",
+    *("editions.write_student_edition", "editions.copy_for_all_systems", "lessons.kernel_environment"),
     "bundle.pins_for",  # the course's own requirements, for what `make` has checked
 }
 
@@ -85,7 +86,7 @@ HOLES = PETS.assign(label=["cat", None, "dog", "dog", "cat", "dog"])
 def classifier():
     pictures = keras.Input((32, 32, 3))
     base = keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8, name="conv")(pictures), name="small")
-    return transfer.build_classifier(base)
+    return transfer.build_classifier(base, ("cat", "dog"))
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,11 @@ CASES = {
     "runtime.seed_everything": [
         (lambda m, b: runtime.seed_everything(-1), "seed is -1. .* from 0 to 4294967295")
     ],
+    "runtime.path_of": [
+        (lambda m, b: runtime.path_of(None), "path is None. Give the path of a folder or a file, such as"),
+        (lambda m, b: runtime.path_of("", "file"), "file is empty: ''. Give the path of a folder or a file"),
+        (lambda m, b: runtime.path_of("https://a.org/b.zip"), "path is an address on the web.*Download it"),
+    ],
     "drawings.draw_pet": [
         (lambda m, b: drawings.draw_pet("bird", 0), "label is 'bird'. Choose one of cat, dog"),
         (lambda m, b: drawings.draw_pet("cat", -1), "seed is -1. Give a whole number from 0 on"),
@@ -127,12 +133,17 @@ CASES = {
         (lambda m, b: datasets.load_folder(7), "folder is 7. Give the path of a folder"),
         (lambda m, b: datasets.load_folder("no such folder"), "no folder .*no such folder. Check the path"),
     ],
+    "datasets.load_unlabelled": [
+        (lambda m, b: datasets.load_unlabelled(None), "folder is None. Give the path of a folder"),
+        (lambda m, b: datasets.load_unlabelled("no such folder"), "There is no folder .*Check the path"),
+    ],
     "datasets.draw_pets": [
         (lambda m, b: datasets.draw_pets(1, 0), "n is 1 .*Draw at least one cat and one dog"),
         (lambda m, b: datasets.draw_pets("ten", 0), "n is 'ten'. Give a whole number from 0 on"),
         (lambda m, b: datasets.draw_pets(4, -1), "seed is -1. Give a whole number"),
         (lambda m, b: datasets.draw_pets(4, 0, size=0), "size is 0. Give a whole number from 1 on"),
         (lambda m, b: datasets.draw_pets(4, 0, near_duplicates=3), "near_duplicates 3.*at most half"),
+        (lambda m, b: datasets.draw_pets(4, 0, folder=7), "folder is 7. Give the path of a folder"),
     ],
     "datasets.pack": [
         (lambda m, b: datasets.pack(PETS.path, "a.zip"), "data is .*Give a table with path and label")
@@ -152,9 +163,17 @@ CASES = {
     "survey.find_near_duplicates": [
         (lambda m, b: survey.find_near_duplicates(PETS, -1), "max_distance is -1. Give a number from 0 to 2"),
         (
+            lambda m, b: survey.find_near_duplicates(PETS, most=0),
+            "most is 0. Give a whole number from 1 on",
+        ),
+        (
             lambda m, b: survey.find_near_duplicates(PETS[["label"]]),
             r"data is a table of \['label'\]. Give a",
         ),
+    ],
+    "survey.close_pairs": [
+        (lambda m, b: survey.close_pairs(PETS, "near"), "max_distance is 'near'. Give a number from 0 to 2"),
+        (lambda m, b: survey.close_pairs(PETS.path), "data is .*Give a table with path"),
     ],
     "survey.edge_features": [
         (lambda m, b: survey.edge_features(PETS, 60), "image_size is 60. Give a multiple of 8, such as 64"),
@@ -175,6 +194,22 @@ CASES = {
             lambda m, b: splits.split(PETS, (0.5, 0.5), groups=[1, 2]),
             "data has 6 and groups has 2 rows. Give one",
         ),
+        (
+            lambda m, b: splits.split(PETS, (0.5, 0.5), max_distance=3),
+            "max_distance is 3. Give a number from 0",
+        ),
+        (
+            lambda m, b: splits.split(PETS, (0.5, 0.5), groups=[0] * 6),
+            "6 of 6 pictures fell into 1 group.*would hold no picture of class 'cat'. Give smaller groups",
+        ),
+        (
+            lambda m, b: splits.split(pd.concat([PETS, PETS[:1]]), (0.5, 0.5)),
+            "data holds 1 path more than once.*Split first, then oversample",
+        ),
+        (
+            lambda m, b: splits.split(PETS.assign(label=["cat", 1] * 3)),
+            "data has labels of different kinds, such as 'cat' and 1. Make them all text",
+        ),
         (lambda m, b: splits.split(HOLES), "data has no label in row 1. Fill it in, or drop the row"),
         (lambda m, b: splits.split(PETS[:0]), "data has 0 rows. Give at least one picture"),
         (
@@ -187,6 +222,11 @@ CASES = {
         (lambda m, b: splits.folds(PETS, 2.5), "n_folds is 2.5. Give a whole number"),
         (lambda m, b: splits.folds(PETS, 4, groups=range(6)), "'cat' has 3 images, too few for n_folds=4"),
         (lambda m, b: splits.folds(PETS, 2, groups=range(5)), "data has 6 and groups has 5 rows"),
+        (
+            lambda m, b: splits.folds(PETS, 3, groups=[0, 1] * 3),
+            "6 of 6 pictures fell into 2 groups of groups=",
+        ),
+        (lambda m, b: splits.folds(PETS, 2, seed=2**32), "seed is 4294967296. Give a whole number from 0 to"),
     ],
     "splits.class_weights": [
         (lambda m, b: splits.class_weights([]), "labels is empty. Give the label of each")
@@ -222,6 +262,10 @@ CASES = {
             lambda m, b: augment.affine_matrix((8, 8), (8,), augment.Parameters()),
             r"target is \(8,\). Give two",
         ),
+    ],
+    "augment.targets_of": [
+        (lambda m, b: augment.targets_of(["cat"], "cat"), "classes is 'cat'. Give two or more"),
+        (lambda m, b: augment.targets_of(["cow"], ("cat", "dog")), "lacks labels that data has: cow"),
     ],
     "augment.ImageBatches": [
         (lambda m, b: augment.ImageBatches(PETS[:0]), "data is an empty table. Give at least one row"),
@@ -274,6 +318,9 @@ CASES = {
         (lambda m, b: features.extract("mobilenet", PETS), "base is 'mobilenet'. Give a network of pictures"),
         (lambda m, b: features.extract(on(m), PETS.path), "data is .*Give a table with path"),
     ],
+    "features.layout": [(lambda m, b: features.layout("m"), "network is 'm'. Give a network, such as")],
+    "features.content_key": [(lambda m, b: features.content_key("no.jpg"), "no.jpg does not exist. Replace")],
+    "framework.without_xla": [(lambda m, b: framework.without_xla(7), "model is 7. Give a model, or one of")],
     "features.kept_outputs": [
         (lambda m, b: features.kept_outputs(None, ["a"]), "network is None. Give a network")
     ],
@@ -288,24 +335,27 @@ CASES = {
     ],
     "transfer.build_classifier": [
         (
-            lambda m, b: transfer.build_classifier("vgg16"),
+            lambda m, b: transfer.build_classifier("vgg16", ("cat", "dog")),
             "base is 'vgg16'. Give a network that backbones.load",
         ),
         (lambda m, b: transfer.build_classifier(on(m), ("cat",)), r"classes is \('cat',\). Give two or more"),
         (lambda m, b: transfer.build_classifier(on(m), "cats"), "classes is 'cats'. Give two or more"),
         (
-            lambda m, b: transfer.build_classifier(on(m), dropout=1),
+            lambda m, b: transfer.build_classifier(on(m), ("cat", "dog"), dropout=1),
             "dropout is 1. Give a number from 0 to 0.99",
         ),
         (
-            lambda m, b: transfer.build_classifier(on(m), l2=float("inf")),
+            lambda m, b: transfer.build_classifier(on(m), ("cat", "dog"), l2=float("inf")),
             "l2 is inf. Give a number from 0 on",
         ),
         (
-            lambda m, b: transfer.build_classifier(on(m), pooling="max"),
+            lambda m, b: transfer.build_classifier(on(m), ("cat", "dog"), pooling="max"),
             "pooling is 'max'. Choose one of average, f",
         ),
-        (lambda m, b: transfer.build_classifier(on(m), seed=-1), "seed is -1. Give a whole number"),
+        (
+            lambda m, b: transfer.build_classifier(on(m), ("cat", "dog"), seed=-1),
+            "seed is -1. Give a whole number",
+        ),
     ],
     "transfer.base_of": [
         (lambda m, b: transfer.base_of(on(m)), "model is .*without a base network. Give a classifier"),
@@ -316,7 +366,9 @@ CASES = {
     ],
     "transfer.head_of": [
         (
-            lambda m, b: transfer.head_of(transfer.build_classifier(on(m), pooling="flatten")),
+            lambda m, b: transfer.head_of(
+                transfer.build_classifier(on(m), ("cat", "dog"), pooling="flatten")
+            ),
             "model has no average pooling. Build it with pooling='average'",
         ),
     ],
@@ -384,7 +436,7 @@ CASES = {
             r"train has labels \(6, 6\), the model 1 outp",
         ),
         (lambda m, b: fit_features(m, epochs=-1), "epochs is -1. Give a whole number from 1 on"),
-        (lambda m, b: fit_features(m, seed=None), "seed is None. Give a whole number from 0 on"),
+        (lambda m, b: fit_features(m, seed=None), "seed is None. Give a whole number from 0 to"),
         (lambda m, b: fit_features(m, batch_size=0), "batch_size is 0. Give a whole number from 1 on"),
         (
             lambda m, b: fit_features(m, val=(np.zeros((2, 8)), np.zeros(3))),
@@ -428,6 +480,14 @@ CASES = {
         ),
         (lambda m, b: transfer.save("m", "pets.keras", ("cat", "dog")), "model is 'm'. Give a classifier"),
     ],
+    "transfer.classes_of": [
+        (lambda m, b: transfer.classes_of("m"), "model is 'm'. Give a classifier"),
+        (lambda m, b: transfer.classes_of(on(m)), "'small' does not say what its classes are. Give them"),
+        (
+            lambda m, b: transfer.classes_of(m, ("a", "b")),
+            r"classes is a, b, .*Give classes=\('cat', 'dog'\)",
+        ),
+    ],
     "transfer.load": [
         (lambda m, b: transfer.load("none.keras"), "no file 'none.keras'.*Save the model there first")
     ],
@@ -436,25 +496,50 @@ CASES = {
             lambda m, b: evaluate.predict(m, b.data, ("a", "b", "c")),
             "classes is .*Give the 2 different names",
         ),
-        (lambda m, b: evaluate.predict(m, b.data, ("cat", "cow")), r"classes=\('cat', 'cow'\) lacks .*dog"),
+        (
+            lambda m, b: evaluate.predict(m, b.data, ("cat", "cow")),
+            r"the model's are cat, dog, in this order",
+        ),
+        (
+            lambda m, b: evaluate.predict(m, b.data, ("dog", "cat")),
+            r"classes is dog, cat, and the model's are",
+        ),
+        (
+            lambda m, b: evaluate.predict(m, b.data.assign(label="cow")),
+            "labels has 'cow', which is none of .'cat', 'dog'.. Pass the",
+        ),
+        (lambda m, b: evaluate.predict(m, b.data[["label"]]), "data is a table of .'label'.. Give a table"),
         (lambda m, b: evaluate.predict(None, b.data), "model is None.*Give a classifier"),
     ],
+    "evaluate.probabilities_of": [
+        (lambda m, b: evaluate.probabilities_of(np.zeros(3)), "outputs is an array .*Give a model's outputs")
+    ],
     "evaluate.predict_photo": [
+        (
+            lambda m, b: evaluate.predict_photo(m, b.data.path[0], ("dog", "cat")),
+            "classes is dog, cat, and the model's are cat, dog, in this order",
+        ),
         (
             lambda m, b: evaluate.predict_photo(m, b.data.path[0], ("cat",)),
             "classes is .*the 2 different names",
         ),
     ],
     "evaluate.score": [
-        (lambda m, b: evaluate.score(np.eye(2), ["cat"]), "probabilities has 2 and labels has 1 rows"),
-        (lambda m, b: evaluate.score(np.eye(2), ["cat", "cow"]), "labels has 'cow', which is none of"),
-        (lambda m, b: evaluate.score(np.eye(2), []), "labels is empty: 0 pictures"),
         (
-            lambda m, b: evaluate.score(np.eye(2) * np.nan, ["cat", "dog"]),
+            lambda m, b: evaluate.score(np.eye(2), ["cat"], ("cat", "dog")),
+            "probabilities has 2 and labels has 1 rows",
+        ),
+        (
+            lambda m, b: evaluate.score(np.eye(2), ["cat", "cow"], ("cat", "dog")),
+            "labels has 'cow', which is none of",
+        ),
+        (lambda m, b: evaluate.score(np.eye(2), [], ("cat", "dog")), "labels is empty: 0 pictures"),
+        (
+            lambda m, b: evaluate.score(np.eye(2) * np.nan, ["cat", "dog"], ("cat", "dog")),
             "probabilities is .*Give finite numbers",
         ),
         (
-            lambda m, b: evaluate.score(np.ones((2, 3)), ["cat", "dog"]),
+            lambda m, b: evaluate.score(np.ones((2, 3)), ["cat", "dog"], ("cat", "dog")),
             r"probabilities is \(2, 3\), with 2 classes",
         ),
     ],
@@ -466,8 +551,14 @@ CASES = {
         (lambda m, b: evaluate.accuracy_interval(0, 0), "n is 0. Give a whole number from 1 on"),
     ],
     "evaluate.worst_mistakes": [
-        (lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS), "probabilities has 2 and labels has 6 rows"),
-        (lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS[:2], most=0), "most is 0. Give a whole number"),
+        (
+            lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS, ("cat", "dog")),
+            "probabilities has 2 and labels has 6 rows",
+        ),
+        (
+            lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS[:2], ("cat", "dog"), most=0),
+            "most is 0. Give a whole number",
+        ),
         (
             lambda m, b: evaluate.worst_mistakes(np.eye(2), PETS[:2], ("a", "b")),
             "labels has 'cat', which is none",
@@ -689,7 +780,7 @@ CASES = {
     ],
     "explore.threshold": [
         (
-            lambda m, b: explore.threshold(PROBABILITIES, PETS.label[:2]),
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label[:2], ("cat", "dog")),
             "probabilities has 6 and labels has 2",
         ),
         (
@@ -697,12 +788,15 @@ CASES = {
             "classes is .*the 2 different na",
         ),
         (
-            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, threshold=2),
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, ("cat", "dog"), threshold=2),
             "threshold is 2. Give a numb",
         ),
-        (lambda m, b: explore.threshold(PROBABILITIES, PETS.label, costs=5), "costs is 5. Give two numbers"),
         (
-            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, costs=(1, -5)),
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, ("cat", "dog"), costs=5),
+            "costs is 5. Give two numbers",
+        ),
+        (
+            lambda m, b: explore.threshold(PROBABILITIES, PETS.label, ("cat", "dog"), costs=(1, -5)),
             "costs is -5. Give a number",
         ),
     ],

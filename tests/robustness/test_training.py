@@ -289,7 +289,8 @@ batches.workers = workers
 runtime.seed_everything(5)
 pictures = keras.Input((32, 32, 3))
 x = keras.layers.Rescaling(1 / 127.5, -1)(pictures)
-model = transfer.build_classifier(keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8)(x)), seed=6)
+base = keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8)(x))
+model = transfer.build_classifier(base, ("cat", "dog"), seed=6)
 transfer.warm_up(model, batches, val, epochs=2, learning_rate=0.01)
 transfer.fine_tune(model, batches, val, epochs=1, learning_rate=1e-4)
 model.fit(batches, epochs=2, shuffle=False, verbose=0)  # here Keras's own workers read
