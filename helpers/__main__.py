@@ -1,6 +1,7 @@
 """The course's commands: data, run, lab, student, bundle, notebooks, compare and autopsy."""
 
 import argparse
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,7 @@ def _lab(options: argparse.Namespace) -> int:
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
     ]
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which ends by itself
     return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=lessons.COURSE_FOLDER)
 
 

@@ -65,7 +65,7 @@ def make(
         if not re.fullmatch(r"3\.\d+", python):
             raise checks.CourseError(f"pythons has {checks.shown(python)}. Give versions such as '3.12'.")
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(STICK, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    editions.copy_for_all_systems(STICK, folder)
     if for_students:
         _write_student_edition(folder / COURSE)
     else:

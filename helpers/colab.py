@@ -1,5 +1,6 @@
 """Google Colab: what its runtime lacks, where files go there, photos from the reader's own machine."""
 
+import atexit
 import importlib.util
 import os
 import re
@@ -96,24 +97,31 @@ def is_colab() -> bool:
 def training_folder(name: str) -> Path:
     """Return the folder for a lesson's checkpoints and models.
 
-    On Colab it is kept, so that a training goes on after a disconnect. Elsewhere it is a new one, so
-    that a lesson that shows an interrupted training shows the same each time.
+    On Colab it is kept, so that a training goes on after a disconnect. Elsewhere it is a new one of that
+    name, deleted when Python ends, so that a lesson that shows an interrupted training shows the same each
+    time, also where another kernel runs it at that moment.
     """
-    return runtime.kept("trainings", name) if is_colab() else Path(tempfile.mkdtemp())
+    if is_colab():
+        return runtime.kept("trainings", name)
+    folder = _passing_folder() / name
+    folder.mkdir(parents=True)
+    return folder
 
 
 def own_photo(path: str | Path | None = None) -> Path:
     """Return a photo of the reader's own: the one at `path`; on Colab, without a path, one to upload.
 
-    Where there is neither (a path left out elsewhere, an upload called off), a drawn dog stands in.
+    Where there is neither (a path left out elsewhere, an upload called off), a drawn dog stands in, which is
+    deleted when Python ends. What `path` may look like is told at `runtime.path_of`.
 
     Raises:
         FileNotFoundError: there is no file at `path`.
     """
     if path is not None:
-        if not Path(path).expanduser().is_file():
-            raise checks.MissingFile(f"There is no file {path}. Check the path's spelling.")
-        return Path(path).expanduser()
+        photo = runtime.path_of(path)
+        if not photo.is_file():
+            raise checks.MissingFile(f"There is no file {photo}. Check the path's spelling.")
+        return photo
     if is_colab():
         from google.colab import files
 
@@ -121,9 +129,17 @@ def own_photo(path: str | Path | None = None) -> Path:
             photo = runtime.local("own-photos", Path(name).name)
             photo.write_bytes(content)
             return photo
-    dog = Path(tempfile.mkdtemp(), "drawn_dog.png")
-    cv2.imwrite(str(dog), cv2.cvtColor(drawings.draw_pet("dog", seed=1), cv2.COLOR_RGB2BGR))
+    dog = _passing_folder() / "drawn_dog.png"
+    _, encoded = cv2.imencode(".png", cv2.cvtColor(drawings.draw_pet("dog", seed=1), cv2.COLOR_RGB2BGR))
+    dog.write_bytes(encoded)  # cv2.imwrite cannot write to every Unicode path
     return dog
+
+
+def _passing_folder() -> Path:
+    """Return a new folder, which is deleted when Python ends."""
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _writing_problem(folder: Path) -> str | None:

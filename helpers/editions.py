@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from . import checks
+from . import checks, lessons
 from .runtime import COURSE_FOLDER
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
@@ -70,18 +70,31 @@ def hide_solutions(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def write_student_edition(lessons: list[Path], folder: Path) -> None:
+def copy_for_all_systems(source: str | Path, target: str | Path) -> None:
+    """Copy a file of the course, or a folder less what Python keeps there of its own.
+
+    A text gets Unix line ends, whatever git has given it here on Windows: every system reads them, and
+    without them neither sh nor make reads its file.
+    """
+    source, target = Path(source), Path(target)
+    if source.is_dir():
+        unwanted = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(source, target, ignore=unwanted, copy_function=copy_for_all_systems)
+        return
+    content = source.read_bytes()
+    is_text = b"\0" not in content  # git's own rule
+    target.write_bytes(content.replace(b"\r\n", b"\n") if is_text else content)
+
+
+def write_student_edition(masters: list[Path], folder: Path) -> None:
     """Make the course as it is handed to students, anew, in `folder`: lessons with stubs, helpers, packages.
 
-    `lessons` are the masters' paths. What students have written into an earlier edition there is lost.
+    `masters` are the lessons' paths. What students have written into an earlier edition there is lost.
     """
     shutil.rmtree(folder, ignore_errors=True)
     for name in _HANDED_OUT:
-        source, target = COURSE_FOLDER / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    for path in lessons:
-        nbformat.write(hide_solutions(nbformat.read(path, as_version=4)), folder / "notebooks" / path.name)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+    for path in masters:
+        notebook = lessons.publishable(nbformat.read(path, as_version=4))
+        nbformat.write(hide_solutions(notebook), folder / "notebooks" / path.name)

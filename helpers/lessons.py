@@ -69,6 +69,21 @@ def find(numbers: Iterable[str] = (), folder: Path = MASTERS) -> list[Path]:
     return [lessons[number] for number in wanted]
 
 
+def kernel_environment() -> dict[str, str]:
+    """Return the environment variables for kernels whose outputs are saved or compared.
+
+    What a lesson prints must be the same in every run: no progress bars, no start-up log (which the
+    package's own settings, handed on here, silence), and nothing of Matplotlib's about its folder and fonts.
+    """
+    # Where Matplotlib cannot write its folder, it makes another, names that in MPLCONFIGDIR, and says so:
+    # here in place of in each kernel. So, too, with the list of fonts, made when it is first imported.
+    import matplotlib
+    from matplotlib import font_manager  # noqa: F401
+
+    matplotlib.get_configdir()
+    return {**os.environ, "COURSE_QUIET": "1"}
+
+
 def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> NotebookNode:
     """Run the lesson at `path` in a fresh kernel, in its own folder, and return it with its outputs.
 
@@ -93,9 +108,7 @@ def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> Noteboo
         config=Config(KernelManager={"transport_encryption": "auto"}),  # what ipykernel asks for
     )
     try:
-        # What a lesson prints must be the same in every run: no progress bars, no start-up log (which
-        # the package's own settings, handed on here, silence).
-        client.execute(env={**os.environ, "COURSE_QUIET": "1"})
+        client.execute(env=kernel_environment())
     except CellExecutionError:
         error = next(output for output in started[-1].outputs if output.output_type == "error")
         traceback = _ESCAPE_CODES.sub("", "\n".join(error.traceback))

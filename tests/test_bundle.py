@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from packaging.tags import sys_tags
 
 from helpers import __main__ as commands
 from helpers import bundle, datasets, lessons
+from helpers.runtime import COURSE_FOLDER
 
 TAG = str(next(sys_tags()))  # of wheels for this very machine, such as cp312-cp312-manylinux_2_36_x86_64
 # What stands in for the course: its one module says how it was called, and "keeps" the photos.
@@ -27,6 +29,23 @@ from pathlib import Path
 import tiny, coloured
 Path("data", "dog-cat").mkdir(parents=True, exist_ok=True)
 Path("calls").open("a").write(json.dumps([sys.argv[1:], os.environ.get("COURSE_DATA")]) + "\\n")
+"""
+# What stands in for JupyterLab: after Ctrl-C it takes its time to close what is open.
+LAB = """\
+import time
+try:
+    print("open", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)
+    print("closed")
+"""
+INTERRUPTED = """\
+import sys, start
+def read_sums(source):
+    raise KeyboardInterrupt
+start.read_sums = read_sums
+sys.exit(start.main())
 """
 WITHOUT_NETWORK = ["unshare", "--map-root-user", "--net"]
 # In a namespace of its own a process has no network at all; Jupyter's kernels need the loopback device.
@@ -45,6 +64,13 @@ def write_wheel(folder: Path, name: str, tag: str) -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
+def commit(folder: Path) -> None:
+    """Make a git checkout of `folder`, with all that is in it."""
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A course"]):
+        identity = ["-c", "user.name=A teacher", "-c", "user.email=teacher@example.org"]
+        subprocess.run(["git", *identity, *command], cwd=folder, check=True)
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Path:
     """A tiny course: a git checkout with two requirements, whose wheels lie beside it in `wheels`."""
@@ -52,9 +78,7 @@ def course(tmp_path_factory) -> Path:
     (course / "helpers").mkdir(parents=True)
     (course / "helpers" / "__main__.py").write_text(MODULE, encoding="utf-8")
     (course / "requirements.txt").write_text("tiny==1.0\ncoloured==1.0  # a reason\n", encoding="utf-8")
-    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A course"]):
-        identity = ["-c", "user.name=A teacher", "-c", "user.email=teacher@example.org"]
-        subprocess.run(["git", *identity, *command], cwd=course, check=True)
+    commit(course)
     (course / "not committed").touch()
     (course.parent / "wheels").mkdir()
     write_wheel(course.parent / "wheels", "tiny", "py3-none-any")
@@ -138,6 +162,41 @@ def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monke
     assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"
 
 
+@pytest.fixture
+def windows_stick(tmp_path) -> Path:
+    """The scripts as a checkout on Windows may have them, with its line ends."""
+    folder = tmp_path / "stick on Windows"
+    folder.mkdir()
+    for path in bundle.STICK.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(b"\r\n".join(path.read_bytes().splitlines()) + b"\r\n")
+    return folder
+
+
+def test_a_bundle_made_on_windows_starts_elsewhere(windows_stick, course, tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(course.parent / "wheels"))
+    monkeypatch.setattr(bundle, "STICK", windows_stick)
+    bundle.make(tmp_path / "bundle", pd.DataFrame({"path": [], "label": []}), course=course)
+    (tmp_path / "bundle" / "wheels" / f"coloured-1.0-{TAG}.whl").unlink()
+    started = start("sh", tmp_path / "bundle" / "start.sh", PYTHON=sys.executable)
+    assert started.stderr == "No Python was found that the packages in wheels/ are for. See READ-ME.txt.\n"
+
+
+def test_a_checkout_on_windows_has_unix_line_ends_and_packs_them(tmp_path):
+    (tmp_path / "course").mkdir()
+    for name in (".gitattributes", "Makefile", "helpers/stick/start.sh", "helpers/results/autopsy.csv"):
+        shutil.copy(COURSE_FOLDER / name, tmp_path / "course")
+    commit(tmp_path / "course")
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "-q", "-c", "core.autocrlf=true"]
+    subprocess.run([*clone, tmp_path / "course", tmp_path / "clone"], check=True)
+    checked_out = [path.read_bytes() for path in (tmp_path / "clone").iterdir() if path.is_file()]
+    bundle._write_course(tmp_path / "clone", tmp_path / "course.zip")
+    with zipfile.ZipFile(tmp_path / "course.zip") as packed:
+        texts = [*checked_out, *(packed.read(name) for name in packed.namelist())]
+    assert len(texts) == 8 and not any(b"\r" in text for text in texts)
+
+
 # --- a machine without network -------------------------------------------------------------------------
 
 
@@ -187,6 +246,28 @@ def test_the_script_for_windows_looks_for_the_same_pythons():
     for version in ("3.13", "3.12", "3.11"):
         assert f"python{version}" in shell and f'"{version}"' in power_shell
     assert "start.py" in shell and "start.py" in power_shell
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C in another way")
+def test_ctrl_c_is_left_to_jupyterlab_and_ends_without_a_traceback(copy, tmp_path):
+    into = tmp_path / "course"
+    assert start(sys.executable, copy / "start.py", "--into", into, "--only-install").returncode == 0
+    (into / "helpers" / "__main__.py").write_text(LAB, encoding="utf-8")
+    command = [sys.executable, copy / "start.py", "--into", into]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as started:
+        while started.stdout.readline() != "open\n":
+            pass
+        os.killpg(started.pid, signal.SIGINT)  # as a terminal does
+        out, err = started.communicate(timeout=60)
+    assert (out, err, started.returncode) == ("closed\n", "", 0)
+
+
+def test_ctrl_c_while_it_installs_is_told_in_a_word(copy, tmp_path):
+    (copy / "interrupted.py").write_text(INTERRUPTED, encoding="utf-8")
+    stopped = start(sys.executable, copy / "interrupted.py", "--into", tmp_path / "course")
+    assert stopped.returncode == 1 and stopped.stderr == "\nStopped. The next start goes on from here.\n"
 
 
 # --- from a server in the room ------------------------------------------------------------------------

@@ -89,6 +89,29 @@ def test_it_has_all_that_the_lessons_need(handed_out):
     assert Path(done.stdout.strip()).is_relative_to(handed_out)
 
 
+def test_it_has_unix_line_ends_though_it_is_made_on_windows(monkeypatch, tmp_path):
+    checkout, picture = tmp_path / "course", b"\x89PNG\r\n\x1a\n\0"
+    (checkout / "helpers" / "__pycache__").mkdir(parents=True)
+    (checkout / "Makefile").write_bytes(b"lab:\r\n\techo lab\r\n")
+    (checkout / "helpers" / "start.sh").write_bytes(b"#!/bin/sh\r\n")
+    (checkout / "helpers" / "figure.png").write_bytes(picture)
+    monkeypatch.setattr(editions, "COURSE_FOLDER", checkout)
+    monkeypatch.setattr(editions, "_HANDED_OUT", ("helpers", "Makefile"))
+    editions.write_student_edition([], tmp_path / "student")
+    made = {path.name: path.read_bytes() for path in (tmp_path / "student").rglob("*") if path.is_file()}
+    assert made == {"Makefile": b"lab:\n\techo lab\n", "start.sh": b"#!/bin/sh\n", "figure.png": picture}
+    assert not (tmp_path / "student" / "helpers" / "__pycache__").exists()
+
+
+def test_it_asks_for_no_kernel_of_the_teachers_own(tmp_path):
+    notebook = nbformat.read(lessons.find(["1"])[0], as_version=4)
+    notebook.metadata.kernelspec = {"display_name": "foo", "language": "python", "name": "conda-env-foo-py"}
+    nbformat.write(notebook, tmp_path / "01_data_survey.ipynb")
+    editions.write_student_edition([tmp_path / "01_data_survey.ipynb"], tmp_path / "student")
+    made = nbformat.read(tmp_path / "student" / "notebooks" / "01_data_survey.ipynb", as_version=4)
+    assert made.metadata.kernelspec.name == "python3"
+
+
 def test_no_line_of_a_solution_is_left_anywhere(handed_out):
     solutions = [cell.source for path in lessons.find() for cell in code(path) if editions.is_solution(cell)]
     regions = re.findall(r"BEGIN SOLUTION\n(.*?)### END", "\n".join(solutions), re.DOTALL)

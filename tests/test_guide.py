@@ -185,6 +185,18 @@ def test_the_symptoms_are_what_the_course_says():
     assert not is_said("There is no lesson … in this house.", said)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("DLL load failed", "Visual C++", "Illegal instruction", "AVX", "260 characters", "unicodeescape"),
+        *("CERTIFICATE_VERIFY_FAILED", "Install Certificates.command", "$'\\r': command not found"),
+        *("sys.executable", "KERAS_BACKEND", "keras.json", "No module named 'keras'", "container"),
+    ],
+)
+def test_what_one_searches_for_is_there(words):
+    assert words in text_of(TROUBLE)
+
+
 def test_every_problem_has_a_mend():
     for problem in re.split(r"^### ", text_of(TROUBLE), flags=re.MULTILINE)[1:]:
         title, _, rest = problem.partition("\n")

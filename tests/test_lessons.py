@@ -1,11 +1,15 @@
 """Running, saving and rendering lessons, on small stand-ins."""
 
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import __main__ as commands
 from helpers import autopsy, datasets, experiments, lessons, pages, strategies
@@ -184,6 +188,61 @@ def test_publishable_drops_what_editors_and_machines_leave():
     assert "version" not in notebook.metadata.language_info
 
 
+# --- Matplotlib's own folder --------------------------------------------------------------------------
+
+FONTS = """\
+from pathlib import Path
+import matplotlib
+print(len(list(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))), "list of fonts")"""
+EXECUTE = """\
+import sys
+from pathlib import Path
+from helpers import lessons
+(cell,) = lessons.execute(Path(sys.argv[1])).cells
+print([(output.get("name"), output.get("text")) for output in cell.outputs])"""
+
+
+@pytest.fixture(params=["fresh", "one that cannot be made"])
+def matplotlib_folder(request, tmp_path) -> Path:
+    """A folder for Matplotlib without a list of fonts in it; or one that cannot be, below a file."""
+    (tmp_path / "a file").touch()
+    return tmp_path / ("fresh" if request.param == "fresh" else "a file/matplotlib")
+
+
+@pytest.fixture
+def fonts_lesson(tmp_path) -> Path:
+    """A lesson that prints how many lists of fonts there are before Matplotlib looks for one."""
+    printed = new_output("stream", name="stdout", text="1 list of fonts\n")
+    cell = new_code_cell(FONTS, id="fonts", execution_count=1, outputs=[printed])
+    nbformat.write(new_notebook(cells=[cell]), tmp_path / "01_fonts.ipynb")
+    return tmp_path / "01_fonts.ipynb"
+
+
+def test_matplotlib_says_nothing_in_a_lesson_that_is_saved(fonts_lesson, matplotlib_folder):
+    environment = {**os.environ, "MPLCONFIGDIR": str(matplotlib_folder)}
+    command = [sys.executable, "-c", EXECUTE, fonts_lesson]
+    done = subprocess.run(
+        command, cwd=lessons.COURSE_FOLDER, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[('stdout', '1 list of fonts\\n')]\n"
+
+
+def test_matplotlib_says_nothing_in_a_lesson_that_is_checked(photos, fonts_lesson, matplotlib_folder):
+    environment = {**os.environ, "MPLCONFIGDIR": str(matplotlib_folder)}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/notebooks",
+        fonts_lesson,
+    ]
+    done = subprocess.run(command, cwd=lessons.COURSE_FOLDER, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout
+
+
 # --- the commands -----------------------------------------------------------------------------------
 
 
@@ -250,7 +309,8 @@ def test_a_part_of_the_comparison(drawn, monkeypatch):
     assert commands.main(["compare", *part, "--results", "mine.csv", "--workers", "3"]) == 0
     cells, path, measure, workers, _ = runs[-1]
     assert [(cell["size"], cell["seed"]) for cell in cells] == [("20", 0), ("all", 0), ("20", 1), ("all", 1)]
-    assert (str(path), measure, workers) == ("mine.csv", strategies.measure, 3)
+    assert (str(path), workers) == ("mine.csv", 3)
+    assert measure.func is strategies._measure_to_keep and measure.keywords == {"rates": {}}
 
 
 def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):

@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,9 +43,13 @@ def main() -> int:
     except subprocess.CalledProcessError:
         print("\nThis step failed; what went wrong stands above. Mend it and start again.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The next start goes on from here.", file=sys.stderr)
+        return 1
     print(f"The course is in {course}")
     if options.only_install:
         return 0
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which ends by itself
     return subprocess.call([python_of(course), "-m", "helpers", "lab"], cwd=course)
 
 

@@ -8,9 +8,9 @@ import os
 
 from nbval.plugin import IPyNbCell
 
-from helpers import datasets
+from helpers import datasets, lessons
 
-os.environ["COURSE_QUIET"] = "1"  # the kernels inherit it: a progress bar's output never repeats
+os.environ |= lessons.kernel_environment()  # the kernels inherit it
 
 
 def pytest_sessionstart(session):
