@@ -12,12 +12,14 @@ browser_packages := build/browser-packages
 browser_installed := $(browser_packages)/installed
 bench_packages := build/bench-packages
 bench_installed := $(bench_packages)/installed
+mutants_packages := build/mutants-packages
+mutants_installed := $(mutants_packages)/installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 # Two test files at a time, each from top to bottom in one process: a lesson's cells share a kernel.
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench clean
+.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +61,11 @@ browser-test: $(installed) $(browser_installed)  ## open lessons in a real brows
 bench: $(installed) $(bench_installed)  ## time the helpers beside others' ways: a table, and build/bench.json
 	@PYTHONPATH=$(CURDIR):tests:$(bench_packages) $(python) -m bench $(addprefix --only ,$(ONLY))
 
+mutants: $(installed) $(mutants_installed)  ## plant faults in the helpers, and count those that tests notice
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests:$(CURDIR)/$(mutants_packages) \
+	    $(python) -m mutants $(addprefix --only ,$(ONLY))
+	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(python) -m mutants.beginners
+
 clean:  ## delete what run and test left behind, but neither .venv nor the data
 	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -85,6 +92,12 @@ $(browser_installed): tests/browser/requirements.txt
 $(bench_installed): tests/bench/requirements.txt
 	@-$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(bench_packages) \
 	    --no-deps --requirement tests/bench/requirements.txt && touch $(bench_installed)
+
+# Likewise: the rest of what cosmic-ray imports here is among the course's own packages.
+$(mutants_installed): tests/mutants/requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(mutants_packages) \
+	    --no-deps --requirement tests/mutants/requirements.txt
+	@touch $(mutants_installed)
 
 define make_environment
 	@found=; for candidate in $(candidates); do \

@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except (checks.CourseError, lessons.LessonFailed, bundle.BundleError) as error:
-        return _complain(str(error))
+        return _complain(checks.told(error))
     except KeyboardInterrupt:
         return _complain("Stopped.")
 

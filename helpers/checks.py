@@ -21,7 +21,12 @@ class CourseError(ValueError):
         """IPython asks an exception that has this method how it is to be shown."""
         cells = [frame for frame in traceback.extract_tb(self.__traceback__) if frame.name == "<module>"]
         place = [f"----> {cells[-1].lineno} {cells[-1].line}", ""] if cells else []
-        return [*place, f"{type(self).__name__}: {self}"]
+        return [*place, f"{type(self).__name__}: {told(self)}"]
+
+
+def told(error: Exception) -> str:
+    """Return an error's message with the notes that were added to it, a line each."""
+    return "\n".join([str(error), *getattr(error, "__notes__", [])])
 
 
 class MissingFile(CourseError, FileNotFoundError):

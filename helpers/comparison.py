@@ -36,7 +36,7 @@ N_CLASSES = {name: 10 if name == DIGITS else 2 for name in domains.NAMES}
 def results(part: str = "grid") -> pd.DataFrame:
     """Return the course's own results: "grid" (the comparison), "search" (learning rates) or "bases"."""
     checks.choice("part", part, PARTS)
-    table = experiments.read(RESULTS)
+    table = experiments.read(RESULTS, text=["size"])  # "all", or a number of pictures
     return table[table["part"] == part].reset_index(drop=True)
 
 
@@ -74,7 +74,7 @@ def summarise(grid: pd.DataFrame, by: tuple[str, ...] = ("domain", "n_train", "s
         `cpu_seconds`, `seconds`, `trainable`, `images_seen`, `epochs`, `seeds`.
     """
     _check_results("grid", grid, *by, "accuracy", "cpu_seconds")
-    cells = grid.groupby(list(by), sort=False)
+    cells = grid.groupby(list(by))
     table = cells.agg(
         accuracy=("accuracy", "mean"),
         spread=("accuracy", "std"),
@@ -121,7 +121,7 @@ def half_width(values: pd.Series) -> float:
         raise checks.CourseError(f"values is {checks.shown(values)}. Give a pandas Series of numbers.")
     from scipy import stats  # most of a second, which every command would wait for
 
-    return float(stats.t.ppf(0.975, len(values) - 1) * values.sem()) if len(values) > 1 else float("nan")
+    return float(stats.t.ppf(0.975, len(values) - 1) * values.sem())
 
 
 def differences(grid: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
@@ -175,7 +175,7 @@ def verdicts(grid: pd.DataFrame) -> pd.DataFrame:
         if advised not in accuracy or len(accuracy) < 2:
             continue
         rival = accuracy.drop(advised).idxmax()
-        found = differences(cells, advised, rival).iloc[0]
+        found = differences(cells, advised, rival).squeeze("index")
         verdict = {"ahead": "agrees", "behind": "disagrees"}.get(found["verdict"], "undecided")
         rows.append((domain, size, n_train, advised, rival, found["lead"], found["margin"], verdict))
     columns = ["domain", "size", "n_train", "advised", "rival", "lead", "margin", "verdict"]
@@ -272,7 +272,7 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
     best = rows["accuracy"].idxmax()
     equals = [best]
     for name in rows.index.drop(best):
-        if differences(cells, best, name)["verdict"].iloc[0] == "undecided":
+        if differences(cells, best, name)["verdict"].item() == "undecided":
             equals.append(name)
     advised = rows.loc[equals, "cpu_seconds"].idxmin()
     a_class = f"{n_train / N_CLASSES[domain]:.0f} pictures a class"
@@ -280,7 +280,7 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
     if advised == best:
         why = f"{found}, more than any other strategy."
     else:
-        lead, margin = differences(cells, best, advised)[["lead", "margin"]].iloc[0]
+        lead, margin = differences(cells, best, advised)[["lead", "margin"]].squeeze("index")
         ratio = rows.loc[best, "cpu_seconds"] / rows.loc[advised, "cpu_seconds"]
         why = (
             f"{found}. The most accurate was '{best}', by {lead:.3f} ± {margin:.3f}, which may be chance, "

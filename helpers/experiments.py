@@ -4,6 +4,9 @@ A cell is a dictionary of what sets it apart (a strategy, a seed …). A functio
 cell and what was measured. Records are lines of a CSV file, so that what is missing is known from the
 file alone: stop the run wherever you like, start it again, and nothing is lost or done twice. Each line
 ends with a checksum of itself; one that is damaged does not count, and its cell is run again.
+
+What a record depends on beyond its cell (versions, machine, source of the data) stands beside it, for whoever
+compares records to look at. It does not make the cell a new one: an update must not throw hours away.
 """
 
 import csv
@@ -13,14 +16,19 @@ import importlib.metadata
 import io
 import multiprocessing
 import os
+import pickle
 import platform
+import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from numbers import Real
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from . import checks, runtime
 
@@ -28,21 +36,30 @@ Cell = dict[str, object]
 Record = dict[str, object]
 
 CHECKSUM = "checksum"  # the last column: the beginning of the SHA-256 sum of the line before it
+NO_FUNCTION = (
+    "measure is a function that other processes do not find. "
+    "Write it into a file of Python, not into a cell or another function, and import it from there."
+)
 RESULTS = Path(__file__).with_name("results")  # what the course itself measured, committed
 
 
-def read(path: Path | str) -> pd.DataFrame:
+def read(path: Path | str, text: Collection[str] = ()) -> pd.DataFrame:
     """Read the records of a results file; an empty table where there is none.
 
     Lines that an interruption cut off, or whose checksum is not theirs, are left out.
 
+    Args:
+        path: the file.
+        text: columns that are text whatever they hold, "20" and "None" too.
+
     Raises:
         ValueError: the file is no results file.
     """
-    lines = _sound_lines(Path(path))
+    lines = "\n".join(_sound_lines(runtime.path_of(path)))
     if not lines:
         return pd.DataFrame()
-    return pd.read_csv(io.StringIO("\n".join(lines)), dtype={"size": str}).drop(columns=CHECKSUM)
+    as_written = pd.read_csv(io.StringIO(lines), usecols=list(text), dtype=str, keep_default_na=False)
+    return pd.read_csv(io.StringIO(lines)).drop(columns=CHECKSUM).assign(**as_written)
 
 
 def _sound_lines(path: Path) -> list[str]:
@@ -70,19 +87,44 @@ def missing(cells: Sequence[Cell], path: Path | str) -> list[Cell]:
     """Return those of `cells` that the results file has no record of, in their order.
 
     Raises:
-        ValueError: the file holds something else.
+        ValueError: a cell that cannot be told from its line in a file, or the file holds something else.
     """
-    done = read(path)
-    if done.empty or not cells:
-        return list(cells)
-    names = list(cells[0])
-    if unknown := sorted(set(names) - set(done.columns)):
+    _check_cells(cells)
+    if not cells:
+        return []
+    path, names = runtime.path_of(path), list(cells[0])
+    done = csv.DictReader(_sound_lines(path))
+    if unknown := sorted(set(names) - set(done.fieldnames or names)):
         raise checks.CourseError(
-            f"'{Path(path).name}' has no column {', '.join(unknown)}: it is of another experiment. "
+            f"'{path.name}' has no column {', '.join(unknown)}: it is of another experiment. "
             "Name another file, or one that is not there yet."
         )
-    known = set(map(tuple, done[names].astype(str).to_numpy()))
-    return [cell for cell in cells if tuple(str(cell[name]) for name in names) not in known]
+    known = {_as_written(names, record) for record in done}
+    return [cell for cell in cells if _as_written(names, cell) not in known]
+
+
+def _as_written(names: Sequence[str], cell: Mapping[str, object]) -> tuple[str, ...]:
+    """Return a cell's values as its line in the file has them."""
+    return tuple(str(cell[name]) for name in names)
+
+
+def _check_cells(cells: Sequence[Cell]) -> None:
+    """Refuse cells that could not be found again in a file, or would be measured twice."""
+    seen = set()
+    for cell in cells:
+        if set(cell) != set(cells[0]) or CHECKSUM in cell:
+            raise checks.CourseError(
+                f"cells has {cell} beside {cells[0]}. Give all the same names, and none '{CHECKSUM}'."
+            )
+        for value in (*cell, *cell.values()):
+            if not isinstance(value, str | Real) or not str(value).isprintable():
+                raise checks.CourseError(
+                    f"cells has {checks.shown(value)}. Give numbers, or printable text on one line."
+                )
+        written = _as_written(list(cells[0]), cell)
+        if written in seen:
+            raise checks.CourseError(f"cells has {cell} twice. Give each cell once.")
+        seen.add(written)
 
 
 def run(
@@ -97,8 +139,11 @@ def run(
     Each worker is a process with one thread: on two cores that trains about twice as many small
     networks a minute as one process with two threads, which wait for each other.
 
+    Ctrl-C, or a cell that fails, ends it at once: every record that is there by then is kept, and the
+    cells in work are given up.
+
     Args:
-        cells: each with the same names; values are text or whole numbers.
+        cells: each with the same names, and no two alike; values are text of one line, or numbers.
         path: the results file; made if need be.
         measure: a function of a module, given a cell, in a process of its own. The cell's own names need
             not be in what it returns.
@@ -106,33 +151,77 @@ def run(
         description: for the progress bar, which shows the time left.
 
     Raises:
-        ValueError: fewer than one worker, or a file that holds something else.
+        ValueError: fewer than one worker, cells that cannot be kept apart, a function of no module, a file
+            that holds something else or cannot be written, or a worker that was ended from outside.
+        Exception: what `measure` raised, with a note that names the cell.
     """
-    path = Path(path)
+    path = runtime.path_of(path)
     if workers is not None:
         checks.whole_number("workers", workers, 1)
     to_do = missing(cells, path)
     if not to_do:
         return
+    try:
+        packed = pickle.dumps(measure)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise checks.CourseError(NO_FUNCTION) from error
     _leave_out_the_damaged(path)
-    with ProcessPoolExecutor(
-        max_workers=min(workers or os.cpu_count() or 1, len(to_do)),
+    workers = min(workers or runtime.cores(), len(to_do))
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(
+        max_workers=workers,
         mp_context=multiprocessing.get_context("spawn"),  # TensorFlow does not survive a fork
         initializer=_prepare_worker,
-    ) as pool:
-        running = {pool.submit(measure, cell): cell for cell in to_do}
-        try:
-            for future in runtime.progress(as_completed(running), description, len(to_do)):
-                append(path, running[future] | future.result() | provenance())
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    )
+    started: dict[Future, Cell] = {}
+    try:
+        for cell in to_do:
+            started[pool.submit(_record, packed, cell)] = cell
+        for future in runtime.progress(as_completed(started), description, len(to_do)):
+            append(path, future.result())
+    except BrokenProcessPool as error:
+        fewer = f" or give fewer workers than {workers}" if workers > 1 else ""
+        raise checks.CourseError(
+            "A worker was ended from outside before its cell was measured: most likely the memory was full. "
+            f"Close other programs{fewer}, and start again: it goes on where it stopped."
+        ) from error
+    finally:
+        # Python 3.14 has `pool.terminate_workers` for it.
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        pool.shutdown(cancel_futures=True)
+        _keep_the_finished(path, started)
+
+
+def _record(packed: bytes, cell: Cell) -> Record:
+    """Measure a cell, in a worker. Its own values count, whatever else is called like them."""
+    try:
+        measure = pickle.loads(packed)
+    except (AttributeError, ImportError) as error:  # it was defined in a notebook
+        raise checks.CourseError(NO_FUNCTION) from error
+    try:
+        return cell | measure(cell) | provenance() | cell
+    except Exception as error:
+        error.add_note(f"The cell was {cell}.")
+        raise
+
+
+def _keep_the_finished(path: Path, started: Mapping[Future, Cell]) -> None:
+    """Append the records that were there when the run stopped, and that it had not come to yet."""
+    done = [future for future in started if future.done() and not future.cancelled()]
+    finished = {future: started[future] for future in done if not future.exception()}
+    unwritten = missing(list(finished.values()), path)
+    for future, cell in finished.items():
+        if cell in unwritten:
+            append(path, future.result())
 
 
 def _prepare_worker() -> None:
-    """One thread, quietly; and no worker outlives a parent that was killed."""
+    """One thread, quietly; Ctrl-C is the parent's affair, and no worker outlives a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
+        os.environ[name] = "1"  # for libraries that are still to be loaded
+    threadpool_limits(1)  # for those that are there, NumPy's
     os.environ["COURSE_QUIET"] = "1"
     parent = multiprocessing.parent_process()
 
@@ -147,12 +236,22 @@ def append(path: Path, record: Record) -> None:
     """Write a record as one line, in one piece, and see it to the disk.
 
     Raises:
-        ValueError: the file cannot be written. What it held stays, and the next run goes on from there.
+        ValueError: the record has other columns than the file, or text of several lines; or the file cannot
+            be written. What it held stays, and the next run goes on from there.
     """
     header = next(iter(_sound_lines(path)), None)
     names = next(csv.reader([header]))[:-1] if header else list(record)
+    if differing := sorted(set(names) ^ set(record)):
+        raise checks.CourseError(
+            f"'{path.name}' has other columns than what was measured ({', '.join(differing)}). "
+            "Name another file, or one that is not there yet."
+        )
     text = "" if header else f"{_as_csv(names, dict(zip(names, names)))},{CHECKSUM}\n"
     line = _as_csv(names, record)
+    if len(line.splitlines()) > 1:
+        raise checks.CourseError(
+            f"A record has a line break: {checks.shown(line)}. Measure text of one line."
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8", newline="") as file:
@@ -185,7 +284,7 @@ def provenance() -> Record:
     return {
         "versions": f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
-        "machine": f"{os.cpu_count()} cores, {runtime.processor()}",
+        "machine": f"{runtime.cores()} cores, {runtime.processor()}",
         "date": datetime.date.today().isoformat(),
         "command": "python -m helpers " + " ".join(sys.argv[1:2]),
     }

@@ -119,9 +119,11 @@ def class_weights(labels: Iterable) -> dict:
     """
     from sklearn.utils.class_weight import compute_class_weight
 
-    labels = np.asarray(list(labels))
-    if not len(labels):
+    labels = pd.DataFrame({"label": list(labels)})
+    checks.table(labels, "label", name="labels")
+    if labels.empty:
         raise checks.CourseError("labels is empty. Give the label of each picture.")
+    labels = labels["label"].to_numpy()
     classes = np.unique(labels)
     weights = compute_class_weight("balanced", classes=classes, y=labels)
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))

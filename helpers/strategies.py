@@ -5,10 +5,11 @@ and scored on held-out pictures that no choice was made on. What is frozen is ru
 solved for on bottleneck features, and the last blocks are trained on kept activations.
 """
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -30,11 +31,9 @@ from .comparison import (
 )
 from .domains import Domain
 from .features import forward_of
+from .framework import keras, tf
 
-with runtime.quiet_libraries:
-    import keras
-    import tensorflow as tf
-    from keras import layers
+layers = keras.layers
 
 __all__ = ["recommend"]
 
@@ -50,6 +49,11 @@ SEEDS = 5
 # number of pictures and a seed that the grid does not use.
 LEARNING_RATES = (1e-4, 3e-4, 1e-3)
 SEARCH_SIZE, SEARCH_SEED = "160", 100
+
+NO_PHOTOS = (
+    "The photos are out of reach, and drawn pets' results would be kept under their name. "
+    "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+)
 
 # Two base networks of different quality: 75.1 % and 50.6 % of ImageNet's validation photos right at the first
 # guess, by their authors' tables.
@@ -190,18 +194,57 @@ def compare(path: Path | str, cells: Sequence[experiments.Cell], workers: int | 
     """Choose learning rates where that is still to be done, then run what is missing of `cells`.
 
     Args:
-        path: a results file. Learning rates are those that the course's own file has chosen.
+        path: a results file, and the only one that is written to. What the course's own file has no learning
+            rate for is searched for here.
         cells: of `grid_cells` or `base_cells`.
         workers: processes; by default one a core.
+
+    Raises:
+        ValueError: the photos are wanted and out of reach; the file has results of other learning rates than
+            are chosen now; or what `experiments.run` refuses.
     """
-    wanted = [(cell["strategy"], cell["domain"]) for cell in cells]
-    search = [cell for cell in search_cells() if (cell["strategy"], cell["domain"]) in wanted]
-    experiments.run(search, RESULTS, measure, workers, "learning rates")
-    experiments.run(cells, path, measure, workers, "cells")
+    experiments.missing(cells, path)  # refuses a file of something else before any search
+    wanted = {_pair(cell) for cell in cells if cell["strategy"] != HEAD_ONLY}
+    unknown = {_pair(cell) for cell in experiments.missing(search_cells(), RESULTS)} & wanted
+    search = [cell for cell in search_cells() if _pair(cell) in unknown]
+    experiments.run(search, path, partial(_measure_to_keep, rates={}), workers, "learning rates")
+    rates = {
+        pair: comparison.best_rate(experiments.read(path if pair in unknown else RESULTS), *pair)
+        for pair in wanted
+    }
+    _check_rates(Path(path), rates)
+    experiments.run(cells, path, partial(_measure_to_keep, rates=rates), workers, "cells")
+
+
+def _pair(cell: Mapping) -> tuple[str, str]:
+    """Return what a learning rate is chosen for."""
+    return cell["strategy"], cell["domain"]
+
+
+def _check_rates(path: Path, rates: Mapping[tuple[str, str], float]) -> None:
+    """Refuse a file whose cells say "chosen" and mean another rate: old and new would be averaged."""
+    for record in experiments.read(path).to_dict("records"):
+        rate = rates.get(_pair(record))
+        if record["rate"] == "chosen" and rate and not math.isclose(record["learning_rate"], rate):
+            raise checks.CourseError(
+                f"'{path.name}' has '{record['strategy']}' on '{record['domain']}' with a learning rate of "
+                f"{record['learning_rate']:g}, and {rate:g} is chosen now. Name another file, or a new one."
+            )
+
+
+def _measure_to_keep(cell: experiments.Cell, rates: Mapping[tuple[str, str], float]) -> experiments.Record:
+    """Measure a cell with the rate that was chosen for it, and under its domain's own name only."""
+    if domains.load(cell["domain"], cell["image_size"]).source == "drawn pets":
+        raise checks.CourseError(NO_PHOTOS)
+    rate = rates.get(_pair(cell), cell["rate"]) if cell["rate"] == "chosen" else cell["rate"]
+    return measure(cell | {"rate": rate})
 
 
 def measure(cell: experiments.Cell) -> experiments.Record:
-    """Train and score one cell, given by names, as `experiments.run` wants it."""
+    """Train and score one cell, given by names. A rate that is "chosen" is the course's own.
+
+    Where the photos are out of reach, drawn pets take their place: the record's `data` says so.
+    """
     domain, kept = prepared(cell["domain"], cell["image_size"], cell["base"])
     rate = cell["rate"]
     if rate == "chosen" and cell["strategy"] != HEAD_ONLY:
@@ -353,7 +396,7 @@ def run_cell(
         passes = int(head.n_iter_[0])
         learning_rate, trainable, best = float("nan"), head.coef_.size + head.intercept_.size, passes
     else:
-        trainer = _trainer(strategy, domain.pictures.shape[1], len(domain.classes))
+        trainer = _trainer(strategy, domain.pictures.shape[1], tuple(domain.classes))
         inputs = kept.activations if strategy == LAST_BLOCKS else domain.pictures
         with Stopwatch() as watch:
             trainer.reset(seed)
@@ -384,23 +427,22 @@ def run_cell(
 
 
 def _score(outputs: np.ndarray, domain: Domain, rows: np.ndarray) -> evaluate.Report:
-    probabilities = np.hstack([1 - outputs, outputs]) if outputs.shape[1] == 1 else outputs
-    return evaluate.score(probabilities, domain.labels[rows], domain.classes)
+    return evaluate.score(evaluate.probabilities_of(outputs), domain.labels[rows], domain.classes)
 
 
 @lru_cache(maxsize=8)
-def _trainer(strategy: str, image_size: int, n_classes: int) -> "Trainer":
+def _trainer(strategy: str, image_size: int, classes: tuple[str, ...]) -> "Trainer":
     """Build each model once in a process; with and without warm-up, fine-tuning all is the same model."""
     if strategy == COLD:
-        return _trainer(ALL_BLOCKS, image_size, n_classes)
+        return _trainer(ALL_BLOCKS, image_size, classes)
     if strategy == FROM_SCRATCH:
-        return Trainer(small_cnn(image_size, n_classes, seed=0))
+        return Trainer(small_cnn(image_size, len(classes), seed=0))
     base = backbones.load(image_size=image_size)
     if strategy == LAST_BLOCKS:
         base = transfer.split_base(base, FROM_LAYER)[1]
     from_layer = FROM_LAYER if strategy == WHOLE else None
     transfer.unfreeze(base, from_layer, batch_norm_training=strategy == BATCH_NORM)
-    return Trainer(transfer.build_classifier(base, [str(number) for number in range(n_classes)]))
+    return Trainer(transfer.build_classifier(base, classes))
 
 
 class Trainer:
@@ -513,10 +555,10 @@ def whole_or_kept(
     """
     for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
         checks.whole_number(name, value, 1)
-    image_size, n_classes, targets = domain.pictures.shape[1], len(domain.classes), domain.targets()
+    image_size, classes, targets = domain.pictures.shape[1], tuple(domain.classes), domain.targets()
     lower = transfer.split_base(base, FROM_LAYER)[0]
-    ways = {"whole network": _trainer(WHOLE, image_size, n_classes)}
-    ways["kept activations"] = _trainer(LAST_BLOCKS, image_size, n_classes)
+    ways = {"whole network": _trainer(WHOLE, image_size, classes)}
+    ways["kept activations"] = _trainer(LAST_BLOCKS, image_size, classes)
     rows = []
     for seed, (way, trainer) in product(range(seeds), ways.items()):
         training = domain.training_rows(size, seed)

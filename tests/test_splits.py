@@ -341,6 +341,11 @@ def test_class_weights_make_classes_weigh_the_same():
     assert [type(key) for key in weights] == [int, int]
 
 
+def test_weights_of_labels_of_two_kinds_are_refused():
+    with pytest.raises(checks.CourseError, match="labels of different kinds, such as 1 and 'dog'"):
+        splits.class_weights([1, "dog", "dog"])
+
+
 def test_oversampling_keeps_every_image_and_adds_copies():
     data = table(cat=30, dog=7, robin=1)
     more = splits.oversample(data, seed=0)

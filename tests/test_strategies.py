@@ -14,7 +14,9 @@ from sklearn.metrics import log_loss
 
 from helpers import (
     augment,
+    autopsy,
     backbones,
+    checks,
     comparison,
     datasets,
     domains,
@@ -72,7 +74,7 @@ def test_head_only_equals_what_lesson_4_does_by_hand(base, data, pets, kept):
     assert cell.log_loss == pytest.approx(log_loss(truth, head.predict_proba(found[held_out])), rel=0.01)
 
     # And so does the whole network with that head on it, looking at the pictures.
-    classifier = transfer.build_classifier(base)
+    classifier = transfer.build_classifier(base, ("cat", "dog"))
     classifier.get_layer("classifier").set_weights([head.coef_.T, head.intercept_])
     assert evaluate.report(classifier, data.iloc[held_out]).accuracy == cell.accuracy
 
@@ -117,7 +119,7 @@ def test_only_one_strategy_leaves_batch_normalisation_in_training(monkeypatch):
     built = []
     monkeypatch.setattr(strategies, "Trainer", built.append)
     for name in (BATCH_NORM, ALL_BLOCKS):
-        strategies._trainer.__wrapped__(name, SIZE, 2)
+        strategies._trainer.__wrapped__(name, SIZE, ("cat", "dog"))
     counts = [transfer.count_weights(model)["frozen"] for model in built]
     assert counts[0] < counts[1]  # the running statistics alone
 
@@ -204,3 +206,74 @@ def test_a_small_grid_that_is_killed_goes_on_where_it_was(tmp_path):
     assert set(table["learning_rate"].dropna()) == {
         comparison.best_rate(experiments.read(comparison.RESULTS), FROM_SCRATCH, domains.DIGITS)
     }
+
+
+# --- what is kept, and under which name ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_this_process(monkeypatch, tmp_path):
+    """Fake measurements, of validation losses that are lowest at 0.0003; and a course's file of its own."""
+
+    def run(cells, path, measure, workers=None, description=""):
+        for cell in experiments.missing(cells, path):
+            experiments.append(path, cell | measure(cell))
+
+    def measure(cell):
+        rate = np.nan if cell["strategy"] == HEAD_ONLY else cell["rate"]
+        return {"learning_rate": rate, "validation_loss": abs(np.log(rate / 3e-4)), "data": "digits"}
+
+    monkeypatch.setattr(strategies, "measure", measure)
+    monkeypatch.setattr(experiments, "run", run)
+    monkeypatch.setattr(strategies, "RESULTS", tmp_path / "of_the_course.csv")
+    return measure
+
+
+def test_a_file_of_ones_own_takes_everything_and_the_courses_file_stays(in_this_process, tmp_path):
+    course, own = tmp_path / "of_the_course.csv", tmp_path / "own.csv"
+    for cell in strategies.search_cells([FROM_SCRATCH], [domains.DIGITS]):
+        experiments.append(course, cell | in_this_process(cell) | {"validation_loss": cell["rate"]})
+    before = course.read_bytes()
+    cells = strategies.grid_cells(
+        [FROM_SCRATCH, COLD, HEAD_ONLY], [domains.DIGITS, domains.DRAWINGS], ["20"], 1
+    )
+    for _ in range(2):  # and nothing is done twice
+        strategies.compare(own, cells)
+        assert course.read_bytes() == before
+        table = experiments.read(own)
+        assert table["part"].value_counts().to_dict() == {"search": 9, "grid": 6}
+    rates = table[table["part"] == "grid"].set_index(["strategy", "domain"])["learning_rate"]
+    assert rates[FROM_SCRATCH, domains.DIGITS] == 1e-4  # the course's choice
+    assert rates[FROM_SCRATCH, domains.DRAWINGS] == rates[COLD, domains.DIGITS] == 3e-4  # one's own
+    assert rates[HEAD_ONLY].isna().all()
+
+
+def test_results_of_two_learning_rates_are_not_mixed_in_one_file(in_this_process, tmp_path):
+    course, own = tmp_path / "of_the_course.csv", tmp_path / "own.csv"
+    strategies.compare(own, strategies.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 1))
+    for cell in strategies.search_cells([COLD], [domains.DIGITS]):
+        experiments.append(course, cell | in_this_process(cell) | {"validation_loss": cell["rate"]})
+    before = own.read_bytes()
+    with pytest.raises(
+        checks.CourseError, match="'own.csv' has 'all, no.*of 0.0003, and 0.0001 is chosen now"
+    ):
+        strategies.compare(own, strategies.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 2))
+    assert own.read_bytes() == before
+
+
+def test_a_file_of_another_experiment_is_refused(in_this_process, monkeypatch):
+    monkeypatch.setattr(strategies, "RESULTS", comparison.RESULTS)  # with the rates that are needed
+    with pytest.raises(checks.CourseError, match="'autopsy.csv' has no column .*of another experiment"):
+        strategies.compare(autopsy.RESULTS, strategies.grid_cells([COLD], [domains.DIGITS], ["20"], 1))
+
+
+def test_drawn_pets_are_not_kept_under_the_photos_name(in_this_process, monkeypatch, tmp_path, data):
+    monkeypatch.setattr(domains.datasets, "load_dog_cat", lambda: data)  # as where the photos cannot be had
+    domains.load.cache_clear()
+    cells = strategies.grid_cells([HEAD_ONLY], [domains.DRAWINGS, domains.PHOTOS], ["20"], 1)
+    with pytest.raises(checks.CourseError, match="The photos are out of reach.*Set COURSE_DATA"):
+        strategies.compare(tmp_path / "own.csv", cells)
+    assert experiments.read(tmp_path / "own.csv")["domain"].tolist() == [domains.DRAWINGS]
+    with pytest.raises(checks.CourseError, match="The photos are out of reach.*Set COURSE_DATA"):
+        autopsy.measure({"step": autopsy.AS_WRITTEN, "seed": 0})
+    domains.load.cache_clear()

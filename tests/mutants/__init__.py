@@ -1,0 +1,1 @@
+"""Mutation testing: is each slip in the helpers' arithmetic noticed by a test? `make mutants` asks."""
