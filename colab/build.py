@@ -24,7 +24,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 COURSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(COURSE))  # where `helpers` lies
 
-from helpers import editions
+from helpers.course import editions
 
 GPU_LESSONS = ("04", "05", "06")  # those that train networks
 

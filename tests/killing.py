@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import experiments
+from helpers.study import experiments
 
 
 def kill_after(records: int, path: Path, command: list, **settings) -> pd.DataFrame:

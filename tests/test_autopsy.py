@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import autopsy, datasets
-from helpers.autopsy import AS_WRITTEN, CHANGES
+from helpers import datasets
+from helpers.study import autopsy
+from helpers.study.autopsy import AS_WRITTEN, CHANGES
 
 
 def test_each_step_mends_one_thing():

@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 from packaging.tags import sys_tags
 
-from helpers import __main__ as commands
-from helpers import bundle, datasets, lessons
+from helpers import datasets
+from helpers.course import bundle, commands, lessons
 from helpers.runtime import COURSE_FOLDER
 
 TAG = str(next(sys_tags()))  # of wheels for this very machine, such as cp312-cp312-manylinux_2_36_x86_64
@@ -185,7 +185,12 @@ def test_a_bundle_made_on_windows_starts_elsewhere(windows_stick, course, tmp_pa
 
 def test_a_checkout_on_windows_has_unix_line_ends_and_packs_them(tmp_path):
     (tmp_path / "course").mkdir()
-    for name in (".gitattributes", "Makefile", "helpers/stick/start.sh", "helpers/results/autopsy.csv"):
+    for name in (
+        ".gitattributes",
+        "Makefile",
+        "helpers/course/stick/start.sh",
+        "helpers/study/results/autopsy.csv",
+    ):
         shutil.copy(COURSE_FOLDER / name, tmp_path / "course")
     commit(tmp_path / "course")
     clone = ["git", "-c", "core.autocrlf=true", "clone", "-q", "-c", "core.autocrlf=true"]

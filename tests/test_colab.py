@@ -16,7 +16,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from colab import build
-from helpers import colab, editions, lessons
+from helpers import colab
+from helpers.course import editions, lessons
 from helpers.runtime import COURSE_FOLDER
 
 STAND_IN = Path(__file__).with_name("colab")

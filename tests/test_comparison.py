@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks, comparison, domains, experiments
-from helpers.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
+from helpers import checks
+from helpers.study import comparison, domains, experiments
+from helpers.study.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
 NAMES = {"scratch": FROM_SCRATCH, "head": HEAD_ONLY, "last": LAST_BLOCKS, "all": ALL_BLOCKS}
 SECONDS = {"scratch": 4, "head": 1, "last": 2, "all": 40}

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import datasets, domains
+from helpers import datasets
+from helpers.study import domains
 
 SIZE = 32
 

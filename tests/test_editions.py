@@ -10,8 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers import __main__ as commands
-from helpers import editions, lessons
+from helpers.course import commands, editions, lessons
 
 SOLVED = '''def add(a, b):
     """Return their sum."""

@@ -9,7 +9,8 @@ import nbformat
 import numpy as np
 import pytest
 
-from helpers import editions, exercises, lessons
+from helpers import exercises
+from helpers.course import editions, lessons
 from helpers.exercises import Check, Choice, NotRight
 from helpers.exercises.checking import same
 

@@ -16,8 +16,9 @@ import pytest
 from killing import kill_after
 from threadpoolctl import threadpool_info
 
-from helpers import checks, experiments, runtime
+from helpers import checks, runtime
 from helpers.runtime import COURSE_FOLDER
+from helpers.study import experiments
 
 CELLS = [
     {"name": name, "size": size, "seed": seed} for name in "ab" for size in ("20", "all") for seed in (0, 1)
@@ -26,7 +27,7 @@ CELLS = [
 SLOW = """
 import time
 from pathlib import Path
-from helpers import experiments
+from helpers.study import experiments
 
 CELLS = {cells!r}
 
@@ -285,7 +286,7 @@ def test_a_function_that_no_worker_finds_is_said_to_be_one(tmp_path):
         experiments.run(CELLS, tmp_path / "r.csv", lambda cell: {"accuracy": 0.5})
     assert not list(tmp_path.iterdir())
     script = f"""
-from helpers import experiments
+from helpers.study import experiments
 def measure(cell):
     return {{}}
 experiments.run([{{"seed": 0}}], {str(tmp_path / "r.csv")!r}, measure)"""

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers import augment, drawings, explore, lessons
+from helpers import augment, drawings, explore
+from helpers.course import lessons
 from helpers.runtime import COURSE_FOLDER
 
 CATS_DOGS = np.array(["cat", "cat", "cat", "dog", "dog", "dog"])

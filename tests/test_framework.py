@@ -11,8 +11,9 @@ import pretended_gpu
 import pytest
 from pretended_gpu import CompiledByXLA
 
-from helpers import augment, autopsy, backbones, datasets, domains, evaluate, features, strategies, transfer
+from helpers import augment, backbones, datasets, evaluate, features, transfer
 from helpers.runtime import COURSE_FOLDER
+from helpers.study import autopsy, domains, strategies
 
 SIZE = 32
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import datasets, lessons
+from helpers import datasets
+from helpers.course import lessons
 from helpers.runtime import COURSE_FOLDER
 
 GUIDE, GLOSSARY, TROUBLE = (

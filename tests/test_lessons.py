@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers import __main__ as commands
-from helpers import autopsy, datasets, experiments, lessons, pages, strategies
+from helpers import datasets
+from helpers.course import commands, lessons, pages
+from helpers.study import autopsy, experiments, strategies
 
 FIGURE = """\
 import sys
@@ -197,7 +198,7 @@ print(len(list(Path(matplotlib.get_cachedir()).glob("fontlist-*.json"))), "list 
 EXECUTE = """\
 import sys
 from pathlib import Path
-from helpers import lessons
+from helpers.course import lessons
 (cell,) = lessons.execute(Path(sys.argv[1])).cells
 print([(output.get("name"), output.get("text")) for output in cell.outputs])"""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import editions, lessons
+from helpers.course import editions, lessons
 from helpers.runtime import COURSE_FOLDER
 
 README = (COURSE_FOLDER / "README.md").read_text(encoding="utf-8")

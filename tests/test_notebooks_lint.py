@@ -13,7 +13,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers import lessons
+from helpers.course import lessons
 
 TAGS = {"photo", "headline", "readme", "local-only"} | {
     f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")

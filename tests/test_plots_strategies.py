@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import autopsy, comparison, domains, strategies
-from helpers.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
 from helpers.plots import strategies as figures
+from helpers.study import autopsy, comparison, domains
+from helpers.study.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
 
 ACCURACY = {FROM_SCRATCH: 0.6, HEAD_ONLY: 0.9, ALL_BLOCKS: 0.94}
 
@@ -156,8 +156,8 @@ def test_what_is_not_measured_yet_is_not_drawn(grid):
     one = grid[grid["seed"] == 0]
     figure = figures.four_boxes(comparison.summarise(one), comparison.verdicts(one))
     assert figure.alt_text == "No box of figure 5 has been measured yet."
-    nothing = comparison.differences(grid, ALL_BLOCKS, strategies.COLD)
-    figure = figures.paired_differences(nothing, ALL_BLOCKS, strategies.COLD)
+    nothing = comparison.differences(grid, ALL_BLOCKS, comparison.COLD)
+    figure = figures.paired_differences(nothing, ALL_BLOCKS, comparison.COLD)
     assert figure.alt_text.endswith("have not been measured on the same pictures yet.")
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import __main__ as commands
-from helpers import lessons
+from helpers.course import commands, lessons
 from helpers.runtime import COURSE_FOLDER
 
-# A room imports only from rooms before it. `plots` and `explore`, which puts sliders to its figures, come
-# last: notebooks import them, rooms do not.
+# A room imports only from rooms before it: what lessons import, then lesson 6's study, then what runs, packs and
+# publishes the course. `plots`, and `explore`, which puts sliders to its figures, are for notebooks alone.
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
     *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "transfer", "evaluate"),
-    *("domains", "experiments", "comparison", "strategies", "autopsy"),
-    *("pages", "lessons", "editions", "bundle", "__main__", "exercises", "plots", "explore"),
+    *("study.domains", "study.experiments", "study.comparison", "study.strategies", "study.autopsy"),
+    *("course.pages", "course.lessons", "course.editions", "course.bundle", "course.commands", "__main__"),
+    *("exercises", "plots", "explore"),
 )
 LESSONS = (
     "01_data_survey",
@@ -110,16 +110,15 @@ def test_the_first_part_of_the_requirements_is_what_the_course_uses():
 # --- what imports what ----------------------------------------------------------------------------------
 
 
-def imported_names(source: str) -> list[str]:
+def imported_names(source: str, package: str = "helpers") -> list[str]:
     """Return the full names that `source` imports, with `from helpers import images` as `helpers.images`."""
     names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                module = f"helpers.{module}".rstrip(".")
+            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            module = ".".join([*above, *filter(None, [node.module])])
             names += [f"{module}.{alias.name}" for alias in node.names]
     return names
 
@@ -128,32 +127,50 @@ def upward_imports(rooms: dict[str, str]) -> list[str]:
     """Return the imports among `rooms` (name -> source) that lead to a later room, or to themselves."""
     found = []
     for room, source in rooms.items():
-        for name in imported_names(source):
-            root, _, rest = name.partition(".")
-            other = rest.split(".")[0]
-            if root == "helpers" and other in ROOMS and ROOMS.index(other) >= ROOMS.index(room):
+        package = ".".join(["helpers", *room.split(".")[:-1]])
+        for name in imported_names(source, package):
+            other = next((other for other in ROOMS if f"{name}.".startswith(f"helpers.{other}.")), None)
+            if other and ROOMS.index(other) >= ROOMS.index(room):
                 found.append(f"{room} imports {other}")
     return found
 
 
 def test_rooms_import_only_from_rooms_before_them():
-    rooms = {path.stem: text_of(path) for path in (COURSE_FOLDER / "helpers").glob("*.py")}
-    del rooms["__init__"]
+    folder = COURSE_FOLDER / "helpers"
+    paths = [*folder.glob("*.py"), *folder.glob("study/*.py"), *folder.glob("course/*.py")]
+    names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in paths}
+    rooms = {name: text_of(path) for path, name in names.items() if not name.endswith("__init__")}
     assert set(rooms) <= set(ROOMS), "give the new room its place in ROOMS"
     assert upward_imports(rooms) == []
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("room", "source"),
     [
-        "from . import splits",
-        "from .splits import split",
-        "from helpers import splits",
-        "import helpers.plots",
+        ("images", "from . import splits"),
+        ("images", "from .splits import split"),
+        ("images", "from helpers import splits"),
+        ("images", "import helpers.plots"),
+        ("evaluate", "from .study import comparison"),
+        ("evaluate", "from .study.comparison import recommend"),
+        ("study.domains", "from . import comparison"),
+        ("study.autopsy", "from ..course import lessons"),
+        ("transfer", "from .course.lessons import run"),
     ],
 )
-def test_an_upward_import_is_found(source):
-    assert len(upward_imports({"images": f"def later():\n    {source}"})) == 1
+def test_an_upward_import_is_found(room, source):
+    assert len(upward_imports({room: f"def later():\n    {source}"})) == 1
+
+
+def test_lessons_import_what_is_theirs():
+    """The study is lesson 6's, and what packs and publishes the course is no lesson's."""
+    for path in lessons.find():
+        cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
+        names = [name for cell in cells for name in imported_names(cell)]
+        assert not [name for name in names if name.startswith("helpers.course")], path.name
+        assert path.name.startswith("06") or not [n for n in names if n.startswith("helpers.study")], (
+            path.name
+        )
 
 
 def test_the_data_rooms_come_quickly_and_without_tensorflow():

@@ -12,23 +12,10 @@ from killing import kill_after
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-from helpers import (
-    augment,
-    autopsy,
-    backbones,
-    checks,
-    comparison,
-    datasets,
-    domains,
-    evaluate,
-    experiments,
-    features,
-    runtime,
-    strategies,
-    transfer,
-)
-from helpers.comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
+from helpers import augment, backbones, checks, datasets, evaluate, features, runtime, transfer
 from helpers.runtime import COURSE_FOLDER
+from helpers.study import autopsy, comparison, domains, experiments, strategies
+from helpers.study.comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
 SIZE = 48
 

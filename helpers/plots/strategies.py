@@ -4,17 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from .figure import (
-    BLACK,
-    BLUE,
-    GREY,
-    ORANGE,
-    DescribedFigure,
-    describe,
-    empty_figure,
-    new_figure,
-    style,
-)
+from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, empty_figure, new_figure, style
 
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from helpers import backbones, features, images, splits, strategies, transfer
+from helpers import backbones, features, images, splits, transfer
 from helpers.augment import ImageBatches
+from helpers.study import strategies
 
 from . import peers
 from .measure import Result, Setting, in_turns, middle, seconds_of, spread

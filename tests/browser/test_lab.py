@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import lessons, runtime
+from helpers import runtime
+from helpers.course import lessons
 
 playwright = pytest.importorskip("playwright.sync_api", reason="installed by `make browser-test` only")
 

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
-from helpers import experiments
 from helpers.runtime import COURSE_FOLDER
+from helpers.study import experiments
 
 from .faults import TESTS, changed_lines, measure, mutants
 

@@ -205,14 +205,14 @@ FAULTS = (
     ),
     Fault(
         "labels shuffled before a comparison",
-        "strategies",
+        "study/strategies",
         "head = transfer.solved_head(kept.features[rows], domain.labels[rows])",
         "head = transfer.solved_head(kept.features[rows], np.sort(domain.labels[rows]))",
         "tests/test_strategies.py -k 'head'",
     ),
     Fault(
         "held-out pictures among the training pictures",
-        "strategies",
+        "study/strategies",
         "    rows = domain.training_rows(size, seed)\n    frozen",
         "    rows = np.union1d(domain.training_rows(size, seed), domain.held_out)\n    frozen",
         "tests/test_strategies.py -k 'head or record'",

@@ -23,8 +23,8 @@ from cosmic_ray.mutating import MutationVisitor, mutate_and_test
 from cosmic_ray.plugins import get_operator, operator_names
 from cosmic_ray.work_item import MutationSpec, TestOutcome
 
-from helpers import experiments
 from helpers.runtime import COURSE_FOLDER
+from helpers.study import experiments
 
 # For each module the tests that are to notice, as pytest takes them: those that need no training.
 TESTS = {
@@ -33,8 +33,8 @@ TESTS = {
     "checks": "tests/robustness/test_arguments.py",
     "images": "tests/test_images.py",
     "datasets": "tests/test_datasets.py",
-    "comparison": "tests/test_comparison.py",
-    "experiments": "tests/test_experiments.py -k 'not killed_run'",
+    "study/comparison": "tests/test_comparison.py",
+    "study/experiments": "tests/test_experiments.py -k 'not killed_run'",
 }
 A_MODULE = 57  # places; about 400 in all
 SEED = 0  # an edit elsewhere does not change which places are drawn
@@ -107,7 +107,12 @@ def _left_out(tree: ast.Module) -> Iterator[tuple[tuple[int, int], tuple[int, in
 def state(module: str) -> str:
     """Return a sum of what a mutant's fate depends on: results of other code do not count."""
     tests = COURSE_FOLDER / shlex.split(TESTS[module])[0]
-    files = [*sorted(COURSE_FOLDER.glob("helpers/*.py")), tests, tests.parent / "conftest.py", Path(__file__)]
+    files = [
+        *sorted(COURSE_FOLDER.glob("helpers/**/*.py")),
+        tests,
+        tests.parent / "conftest.py",
+        Path(__file__),
+    ]
     code = b"".join(path.read_bytes() for path in files if path.exists())
     return hashlib.sha256(code).hexdigest()[:8]
 

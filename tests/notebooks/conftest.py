@@ -8,7 +8,8 @@ import os
 
 from nbval.plugin import IPyNbCell
 
-from helpers import datasets, lessons
+from helpers import datasets
+from helpers.course import lessons
 
 os.environ |= lessons.kernel_environment()  # the kernels inherit it
 

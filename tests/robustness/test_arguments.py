@@ -11,32 +11,25 @@ from faults import table
 
 from helpers import (
     augment,
-    autopsy,
     backbones,
-    bundle,
     checkpoints,
     checks,
     colab,
-    comparison,
     datasets,
-    domains,
     drawings,
-    editions,
     evaluate,
-    experiments,
     explore,
     features,
     framework,
     images,
-    lessons,
-    pages,
     parallel,
     runtime,
     splits,
-    strategies,
     survey,
     transfer,
 )
+from helpers.course import bundle, editions, lessons, pages
+from helpers.study import autopsy, comparison, domains, experiments, strategies
 
 ROOMS = (
     *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
@@ -821,7 +814,7 @@ def test_nonsense_is_refused_in_two_sentences(model, batches, call, message):
 
 def test_every_public_function_has_its_nonsense():
     public = {
-        f"{room.__name__.removeprefix('helpers.')}.{name}"
+        f"{room.__name__.rpartition('.')[2]}.{name}"
         for room in ROOMS
         for name, thing in vars(room).items()
         if not name.startswith("_") and getattr(thing, "__module__", "") == room.__name__

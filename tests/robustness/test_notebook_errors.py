@@ -35,7 +35,8 @@ def shown(tmp_path_factory):
     setup = f"""
 import os, sys
 sys.path.insert(0, {str(COURSE_FOLDER)!r})
-from helpers import checkpoints, comparison, datasets, drawings, images, splits
+from helpers import checkpoints, datasets, drawings, images, splits
+from helpers.study import comparison
 data = datasets.draw_pets(6, 0, "pets", size=16)
 """
     cells = [new_code_cell(source) for source in (setup, *CELLS)]

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import pytest
 
-from helpers import __main__ as commands
+from helpers.course import commands
 from helpers.runtime import COURSE_FOLDER
 
 

@@ -14,7 +14,7 @@ import sklearn
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from . import checks, datasets, drawings, images, splits
+from .. import checks, datasets, drawings, images, splits
 
 PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # from near to far
 

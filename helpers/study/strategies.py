@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from . import backbones, checks, comparison, domains, evaluate, experiments, runtime, transfer
-from .augment import Augmenter
+from .. import backbones, checks, evaluate, runtime, transfer
+from ..augment import Augmenter
+from ..features import forward_of
+from ..framework import keras, tf
+from . import comparison, domains, experiments
 from .comparison import (
     ALL_BLOCKS,
     BATCH_NORM,
@@ -27,15 +30,10 @@ from .comparison import (
     LAST_BLOCKS,
     RESULTS,
     STRATEGIES,
-    recommend,
 )
 from .domains import Domain
-from .features import forward_of
-from .framework import keras, tf
 
 layers = keras.layers
-
-__all__ = ["recommend"]
 
 IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of times on two cores
 FROM_LAYER = "block7a_expand_conv"  # the last blocks begin here, as in lesson 5

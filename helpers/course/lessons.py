@@ -15,8 +15,9 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 from traitlets.config import Config
 
-from . import checks, pages
-from .runtime import COURSE_FOLDER
+from .. import checks
+from ..runtime import COURSE_FOLDER
+from . import pages
 
 MASTERS = COURSE_FOLDER / "notebooks"
 REFERENCES = ("glossary.md", "when_things_fail.md")  # beside the lessons, which link to them

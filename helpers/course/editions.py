@@ -12,8 +12,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from . import checks, lessons
-from .runtime import COURSE_FOLDER
+from .. import checks
+from ..runtime import COURSE_FOLDER
+from . import lessons
 
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
 MAY_FAIL = "raises-exception"  # Jupyter's tag: "run all" goes on after this cell, whatever it raises

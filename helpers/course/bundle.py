@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 from packaging.markers import Marker
 
-from . import checks, datasets, editions, lessons, runtime
-from .runtime import COURSE_FOLDER
+from .. import checks, datasets, runtime
+from ..runtime import COURSE_FOLDER
+from . import editions, lessons
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
 SUMS, COURSE, PHOTOS, WHEELS = "SHA256SUMS", "course.zip", "dog-cat.zip", "wheels"

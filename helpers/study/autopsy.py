@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from . import augment, backbones, checks, datasets, experiments, features, images, runtime, transfer
+from .. import augment, backbones, checks, datasets, features, images, runtime, transfer
+from . import experiments
 from .comparison import half_width
 from .domains import source_of
 from .strategies import NO_PHOTOS, Stopwatch

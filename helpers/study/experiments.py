@@ -30,7 +30,7 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from . import checks, runtime
+from .. import checks, runtime
 
 Cell = dict[str, object]
 Record = dict[str, object]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import checks, domains, experiments
+from .. import checks
+from . import domains, experiments
 from .domains import DIGITS, PHOTOS
 
 RESULTS = experiments.RESULTS / "strategies.csv"

@@ -1,0 +1,1 @@
+"""What runs, packs and publishes the course. No lesson imports from here."""

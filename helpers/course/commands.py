@@ -1,0 +1,210 @@
+"""The course's commands: data, run, lab, student, bundle, notebooks, compare and autopsy."""
+
+import argparse
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from .. import checks, datasets
+from ..study import comparison, domains
+from . import bundle, editions, lessons
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Carry out one command and return its exit code: 0 if all went well, 1 if not."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except (checks.CourseError, lessons.LessonFailed, bundle.BundleError) as error:
+        return _complain(checks.told(error))
+    except KeyboardInterrupt:
+        return _complain("Stopped.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers",
+        description="The commands of the transfer-learning course. "
+        "The photos come from GitHub, or from what the environment variable COURSE_DATA names.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command, summary: str, more: str = "") -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}"
+        )
+        added.set_defaults(command=command)
+        return added
+
+    data = add("data", _data, "get the photos and verify every one of them")
+    data.add_argument("--check", action="store_true", help="say in one line what there is, and no more")
+    run = add(
+        "run",
+        _run,
+        "run the lessons from top to bottom",
+        "They are left under build/ as notebooks and pages.",
+    )
+    notebooks = add(
+        "notebooks",
+        _notebooks,
+        "run the lessons and save them in place",
+        "For those who edit the course: the outputs of cells tagged `photo` are cleared.",
+    )
+    for with_lessons in (run, notebooks):
+        with_lessons.add_argument(
+            "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
+        )
+    add("lab", _lab, "open the lessons in JupyterLab")
+    add(
+        "student",
+        _student,
+        "make the edition for students",
+        "Exercises without solutions, with all that the lessons need, under build/student/.",
+    )
+    bundled = add(
+        "bundle",
+        _bundle,
+        "put the course in one folder, for a room without internet",
+        "It is left in build/bundle, for a USB stick or a server in the room.",
+    )
+    bundled.add_argument(
+        "--platform",
+        action="append",
+        choices=bundle.PLATFORMS,
+        default=[],
+        help="have packages for this platform as well; may be repeated",
+    )
+    bundled.add_argument(
+        "--python",
+        action="append",
+        metavar="VERSION",
+        default=[],
+        help="for this version of its Python, such as 3.12; may be repeated",
+    )
+    bundled.add_argument("--student", action="store_true", help="the edition without solutions")
+    compare = add(
+        "compare",
+        _compare,
+        "run what is missing of lesson 6's comparison",
+        "Each result is appended at once: stop it wherever you like, and start it again.",
+    )
+    compare.add_argument("--strategies", nargs="+", choices=comparison.STRATEGIES, metavar="STRATEGY")
+    compare.add_argument("--domains", nargs="+", choices=domains.NAMES, metavar="DOMAIN")
+    compare.add_argument("--sizes", nargs="+", metavar="SIZE", help="numbers of training pictures, or all")
+    compare.add_argument("--seeds", type=int, help="runs of each cell")
+    autopsy = add(
+        "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
+    )
+    for experiment in (compare, autopsy):
+        experiment.add_argument("--results", type=Path, help="a CSV file of your own")
+        experiment.add_argument("--workers", type=int, help="processes; by default one a core")
+    return parser
+
+
+def _data(options: argparse.Namespace) -> int:
+    print(datasets.check())
+    if not options.check:
+        data = datasets.load_dog_cat()
+        print(f"Source: {data.attrs['source']}. The first of them: {data.path[0]}")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    chosen = lessons.find(options.numbers)
+    data = datasets.load_dog_cat()  # before the lessons, so that one sees the download's progress
+    print(f"Running {len(chosen)} lessons on {len(data)} images. Source: {data.attrs['source']}.", flush=True)
+    pages = lessons.BUILD / "html"
+    results = []
+    try:
+        for result in lessons.run(chosen):
+            results.append(result)
+    except lessons.LessonFailed as failure:
+        return _complain(f"{failure}\n\nThe lesson's page up to there is in {pages}")
+    finally:
+        if results:
+            print(lessons.table(results))
+    print(f"\nTo read the lessons, open {pages / 'index.html'}")
+    return 0
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    chosen = lessons.find(options.numbers)
+    if not _photos_are_there():
+        return 1
+    lessons.save_masters(chosen)
+    return 0
+
+
+def _photos_are_there() -> bool:
+    if datasets.load_dog_cat().attrs["source"] != "drawn pets":
+        return True
+    _complain(
+        "The photos are out of reach, and what is kept here must speak of them: nothing was run. "
+        "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+    )
+    return False
+
+
+def _lab(options: argparse.Namespace) -> int:
+    settings = [
+        f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}",
+        # It would ask PyPI for a newer version of itself at every start, and offer news from the network.
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.news_url=None",
+    ]
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which ends by itself
+    return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=lessons.COURSE_FOLDER)
+
+
+def _student(options: argparse.Namespace) -> int:
+    folder = lessons.BUILD / "student"
+    editions.write_student_edition(lessons.find(), folder)
+    print(f"The edition for students is in {folder}")
+    return 0
+
+
+def _bundle(options: argparse.Namespace) -> int:
+    data = datasets.load_dog_cat()
+    if data.attrs["source"] == "drawn pets":
+        return _complain(
+            "The photos are out of reach, and the bundle is to hold them: nothing was made. "
+            "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+        )
+    folder = lessons.BUILD / "bundle"
+    print("Fetching the packages: some minutes.", flush=True)
+    size = bundle.make(folder, data, options.platform, options.python, for_students=options.student)
+    print(f"{size / 1e9:.1f} GB are in {folder}. Copy that folder to a USB stick, or serve it in the room:")
+    print(f"    {Path(sys.executable).name} -m http.server --directory {folder}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from ..study import strategies  # takes seconds, since TensorFlow comes with it
+
+    named = {
+        "strategies": options.strategies,
+        "domain_names": options.domains,
+        "sizes": options.sizes,
+        "seeds": options.seeds,
+    }
+    chosen = {name: value for name, value in named.items() if value is not None}
+    cells = strategies.grid_cells(**chosen) if chosen else strategies.all_cells()
+    if any(cell["domain"] == domains.PHOTOS for cell in cells) and not _photos_are_there():
+        return 1
+    strategies.compare(options.results or comparison.RESULTS, cells, options.workers)
+    return 0
+
+
+def _autopsy(options: argparse.Namespace) -> int:
+    from ..study import autopsy
+
+    if not _photos_are_there():
+        return 1
+    autopsy.run(options.results or autopsy.RESULTS, options.workers)
+    return 0
+
+
+def _complain(message: str) -> int:
+    print(f"\n{message}", file=sys.stderr)
+    return 1
