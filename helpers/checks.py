@@ -21,10 +21,10 @@ class CourseError(ValueError):
         """IPython asks an exception that has this method how it is to be shown."""
         cells = [frame for frame in traceback.extract_tb(self.__traceback__) if frame.name == "<module>"]
         place = [f"----> {cells[-1].lineno} {cells[-1].line}", ""] if cells else []
-        return [*place, f"{type(self).__name__}: {told(self)}"]
+        return [*place, f"{type(self).__name__}: {with_notes(self)}"]
 
 
-def told(error: Exception) -> str:
+def with_notes(error: Exception) -> str:
     """Return an error's message with the notes that were added to it, a line each."""
     return "\n".join([str(error), *getattr(error, "__notes__", [])])
 

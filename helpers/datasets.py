@@ -82,7 +82,7 @@ class DataError(checks.CourseError):
 
 
 @contextmanager
-def _disk_errors_told() -> Iterator[None]:
+def _disk_errors_explained() -> Iterator[None]:
     """Turn a full disk, a folder that may not be read or written and their like into a `DataError`."""
     try:
         yield
@@ -96,7 +96,7 @@ def _disk_errors_told() -> Iterator[None]:
         ) from error
 
 
-@_disk_errors_told()
+@_disk_errors_explained()
 def load_dog_cat() -> pd.DataFrame:
     """Return the course's 1,399 photos as a table with the columns `path` and `label`.
 
@@ -146,7 +146,7 @@ def _kept_or_fetched(kept_copy: Path) -> pd.DataFrame:
     return _photo_table(kept_copy, "GitHub")
 
 
-@_disk_errors_told()
+@_disk_errors_explained()
 def load_folder(folder: str | Path) -> pd.DataFrame:
     """Return the images of any folder of class folders: columns `path` and `label`.
 
@@ -192,7 +192,7 @@ def load_folder(folder: str | Path) -> pd.DataFrame:
     return data
 
 
-@_disk_errors_told()
+@_disk_errors_explained()
 def load_unlabelled(folder: str | Path) -> pd.DataFrame:
     """Return all images below a folder, or in a zip archive, to predict on: the column `path` alone.
 
@@ -212,7 +212,7 @@ def load_unlabelled(folder: str | Path) -> pd.DataFrame:
     return _table([(str(path), "") for path in paths], "folder")[["path"]]
 
 
-@_disk_errors_told()
+@_disk_errors_explained()
 def draw_pets(
     n: int, seed: int, folder: str | Path | None = None, size: int = 256, near_duplicates: int = 0
 ) -> pd.DataFrame:
@@ -411,7 +411,7 @@ def _append(url: str, archive: Path, start: int) -> None:
         else:  # from the start, or a server that knows no ranges and sends all of it
             mode, there = "wb", 0
         expected = None if reply.length is None else there + reply.length
-        with _disk_errors_told():
+        with _disk_errors_explained():
             file = archive.open(mode)
         with file:
             chunks = iter(lambda: reply.read(2**16), b"")
@@ -422,7 +422,7 @@ def _append(url: str, archive: Path, start: int) -> None:
                         f"{url} sends more than {MOST_ARCHIVE_BYTES // 2**20} MiB; the archive has 33 MB. "
                         "Check the address."
                     )
-                with _disk_errors_told():
+                with _disk_errors_explained():
                     file.write(chunk)
     if expected is not None and there < expected:  # `read` ends without an error when a connection breaks
         raise EOFError("the connection broke off")

@@ -11,7 +11,7 @@ from sklearn.metrics import confusion_matrix, log_loss
 
 from . import checks, images, runtime, splits
 from .framework import keras, tf
-from .transfer import base_of, classes_of, solved_head
+from .transfer import base_of, classes_of, logistic_regression_head
 
 BATCH_SIZE = 32
 
@@ -207,7 +207,7 @@ def cross_validate(
     probabilities = np.empty((len(data), len(classes)))
     for train, held_out in splits.folds(data, n_folds=n_folds, seed=seed, max_distance=max_distance):
         # Every setting that matters at its default: nothing was tuned on these pictures.
-        head = solved_head(features[train.index], labels[train.index], class_weight)
+        head = logistic_regression_head(features[train.index], labels[train.index], class_weight)
         probabilities[held_out.index] = head.predict_proba(features[held_out.index])
     return score(probabilities, labels, classes)
 

@@ -10,13 +10,15 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from . import checks, images, parallel, runtime
-from .framework import keras, tf
+from .augment import ImageBatches
+from .framework import keras, tf, without_xla
 
 # Measured on two cores: small batches stay in the processor's cache (16 is 1.1 times as fast as 64).
 BATCH_SIZE = 16
@@ -46,10 +48,10 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
     """
     _check_network("base", base)
     checks.table(data, "path")
-    return kept_outputs(_pooled(base), data["path"].tolist(), keep)
+    return cached_outputs(_pooled(base), data["path"].tolist(), keep)
 
 
-def kept_outputs(network: keras.Model, paths: list[str], keep: bool = True) -> np.ndarray:
+def cached_outputs(network: keras.Model, paths: list[str], keep: bool = True) -> np.ndarray:
     """Run a network over picture files as `outputs_of` does, but read what was kept and keep what is new.
 
     Args:
@@ -94,7 +96,7 @@ def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
         raise checks.CourseError("paths is empty. Name at least one picture.")
 
     image_size = network.input_shape[1]
-    with out_of_memory_told(BATCH_SIZE, image_size):
+    with out_of_memory_explained(BATCH_SIZE, image_size):
         if parallel.n_devices(network) > 1:
 
             def read(rows: np.ndarray) -> np.ndarray:
@@ -196,8 +198,71 @@ def _only_follower(layer: keras.layers.Layer) -> keras.layers.Layer | None:
     return followers[0] if calls == [1, 1] else None
 
 
+def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.Model]:
+    """Cut a base network in two: pictures to activations, and activations to the feature map.
+
+    Both parts share their layers with `base`: training the upper one trains the base.
+
+    Raises:
+        ValueError: the base cannot be cut before `from_layer`, since a layer after it takes an
+            input from before it (a residual connection); or it has no such layer.
+    """
+    check_base(base)
+    check_layer(base, from_layer)
+    cut = base.get_layer(from_layer).input
+    try:
+        with parallel.strategy_of(base).scope():
+            lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
+            upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
+    except ValueError as error:
+        raise checks.CourseError(
+            f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
+            "Choose the first layer of a block."
+        ) from error
+    return without_xla(lower), without_xla(upper)
+
+
+class ActivationBatches(keras.utils.PyDataset):
+    """The batches of an `ImageBatches`, with each picture replaced by what the frozen layers make of it.
+
+    Args:
+        lower: the frozen part of a base network, of `split_base`.
+        batches: pictures that no augmenter changes.
+    """
+
+    def __init__(self, lower: keras.Model, batches: ImageBatches):
+        super().__init__()
+        if not isinstance(batches, ImageBatches):
+            raise checks.CourseError(f"batches is {checks.shown(batches)}. Give augment.ImageBatches.")
+        self.lower, self.batches = lower, batches
+        self.labels, self.batch_size = batches.labels, batches.batch_size
+
+    @cached_property
+    def activations(self) -> np.ndarray:
+        """What the frozen layers make of each picture; had at the first batch, if one is asked for.
+
+        It is kept on disk as bottleneck features are, so that a training that goes on need not wait for it.
+        """
+        return cached_outputs(self.lower, self.batches.data["path"].tolist())
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return batch `index`: activations `(b, height, width, channels)` and their targets."""
+        return self.read(self.rows(index))
+
+    def rows(self, index: int) -> np.ndarray:
+        """Return which rows batch `index` holds, as the pictures' batches do."""
+        return self.batches.rows(index)
+
+    def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return activations and targets of some rows."""
+        return self.activations[rows], self.batches.targets[rows]
+
+
 @contextmanager
-def out_of_memory_told(batch_size: int, image_size: int) -> Iterator[None]:
+def out_of_memory_explained(batch_size: int, image_size: int) -> Iterator[None]:
     """Turn the many ways in which memory runs out into one sentence, and one on what to change."""
     try:
         yield
@@ -272,6 +337,22 @@ def content_key(path: str) -> str:
     except OSError:
         images.read(path)  # says what is wrong with the file, in a learner's words
         raise
+
+
+def check_base(base: keras.Model) -> None:
+    """Refuse what is no base network."""
+    if not isinstance(base, keras.Model):
+        raise checks.CourseError(f"base is {checks.shown(base)}. Give a network that backbones.load builds.")
+
+
+def check_layer(base: keras.Model, from_layer: str) -> None:
+    """Refuse a name that no layer of the base has."""
+    names = [layer.name for layer in base.layers]
+    if from_layer not in names:
+        raise checks.CourseError(
+            f"from_layer is {from_layer!r}, and '{base.name}' has no such layer; its last are "
+            f"{', '.join(names[-3:])}. Print `[layer.name for layer in base.layers]` and choose one."
+        )
 
 
 def _check_network(name: str, network: object) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from helpers import checks, evaluate, splits, transfer
+from helpers import checks, classifier, evaluate, splits, transfer
 from helpers.augment import ImageBatches, targets_of
 
 SIZE = 32
@@ -96,7 +96,7 @@ def test_the_file_knows_them_too(trained, birds, tmp_path):
     np.testing.assert_allclose(plain.predict(pictures, verbose=0), trained.predict(pictures, verbose=0))
     transfer.save(loaded, tmp_path / "again.keras")
     with zipfile.ZipFile(tmp_path / "again.keras") as archive:
-        assert sorted(archive.namelist()).count(transfer.CLASSES_FILE) == 1
+        assert sorted(archive.namelist()).count(classifier.CLASSES_FILE) == 1
 
 
 def test_names_of_numpy_and_whole_numbers_can_be_saved(tmp_path):
@@ -160,12 +160,12 @@ def test_a_head_on_features_follows_its_weights():
 
 def test_a_solved_head_follows_its_weights():
     def train(features, names, weights):
-        return transfer.solved_head(features, names, weights).predict_proba(features[:1])[0, 0]
+        return transfer.logistic_regression_head(features, names, weights).predict_proba(features[:1])[0, 0]
 
     plain, weighted = shift_of(train)
     np.testing.assert_allclose([plain, weighted], [0.1, 0.5], atol=0.02)
     with pytest.raises(checks.CourseError, match="class_weight is .*Give a weight for each class, a, b"):
-        transfer.solved_head(np.eye(2), ["a", "b"], {"a": 1})
+        transfer.logistic_regression_head(np.eye(2), ["a", "b"], {"a": 1})
 
 
 @pytest.mark.parametrize("from_layer", [None, "conv"])

@@ -120,7 +120,7 @@ def test_cross_validate_predicts_each_picture_once(pets):
 def test_cross_validate_scores_no_head_on_what_it_was_trained_on(pets):
     """As many features as pictures: a head knows its own pictures by heart, and nothing of others."""
     noise = np.random.default_rng(0).normal(size=(12, 64))
-    assert transfer.solved_head(noise, pets["label"]).score(noise, pets["label"]) == 1
+    assert transfer.logistic_regression_head(noise, pets["label"]).score(noise, pets["label"]) == 1
     assert evaluate.cross_validate(noise, pets, n_folds=3).right < 11
 
 

@@ -11,7 +11,7 @@ import pretended_gpu
 import pytest
 from pretended_gpu import CompiledByXLA
 
-from helpers import augment, backbones, datasets, evaluate, features, transfer
+from helpers import augment, backbones, datasets, evaluate, features, training, transfer
 from helpers.runtime import COURSE_FOLDER
 from helpers.study import autopsy, domains, strategies
 
@@ -69,7 +69,7 @@ def test_base_networks_and_what_is_made_of_them(gpu, name):
     plain = keras.Sequential([base, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(1)])
     plain.compile("sgd", "mse")
     plain.predict_on_batch(PICTURES)
-    for part in transfer.split_base(base, base.layers[3].name):
+    for part in features.split_base(base, base.layers[3].name):
         part.predict_on_batch(np.zeros((1, *part.input_shape[1:]), np.float32))
 
 
@@ -83,7 +83,7 @@ def test_features_and_training(gpu, model, batches, pets, tmp_path):
     transfer.head_of(model).predict(tables[0][0], verbose=0)
     for settings in ({}, {"from_layer": "last"}, {"keep": tmp_path}, {"batch_norm_training": True}):
         transfer.fine_tune(model, *batches, epochs=1, **settings)
-    model.fit(transfer.as_dataset(batches[0]), verbose=0)
+    model.fit(training.as_dataset(batches[0]), verbose=0)
     model.predict(PICTURES, verbose=0)
 
 

@@ -13,11 +13,12 @@ import pytest
 from helpers.course import commands, lessons
 from helpers.runtime import COURSE_FOLDER
 
-# A room imports only from rooms before it: what lessons import, then lesson 6's study, then what runs, packs and
-# publishes the course. `plots`, and `explore`, which puts sliders to its figures, are for notebooks alone.
+# A room imports only from rooms before it: what lessons import, then lesson 6's study, then what runs, packs
+# and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
-    *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "transfer", "evaluate"),
+    *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "classifier"),
+    *("training", "transfer", "evaluate"),
     *("study.domains", "study.experiments", "study.comparison", "study.strategies", "study.autopsy"),
     *("course.pages", "course.lessons", "course.editions", "course.bundle", "course.commands", "__main__"),
     *("exercises", "plots", "explore"),

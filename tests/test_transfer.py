@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers import backbones, datasets, features, images, transfer
+from helpers import backbones, datasets, features, images, training, transfer
 from helpers.augment import Augmenter, ImageBatches
 
 SIZE = 32
@@ -214,7 +214,7 @@ def test_running_the_frozen_part_once_gives_the_same_training(batches, monkeypat
 
 def test_a_dataset_gives_the_same_batches_in_each_epoch(pets):
     batches = ImageBatches(pets, SIZE, batch_size=5, augmenter=Augmenter((0.5, 1.0)), shuffle=True, seed=1)
-    dataset = transfer.as_dataset(batches)
+    dataset = training.as_dataset(batches)
     assert not dataset.options().autotune.enabled and len(dataset) == len(batches)
     for batches.epoch in (0, 3):
         for number, (pictures, answers) in enumerate(dataset):
@@ -234,8 +234,8 @@ def test_augmented_pictures_run_the_whole_network(pets, base):
 def test_a_cut_through_a_residual_connection_is_refused():
     base = backbones.load("mobilenet_v2", image_size=SIZE, weights=None, alpha=0.35)
     with pytest.raises(ValueError, match="a connection goes around"):
-        transfer.split_base(base, "block_15_depthwise")
-    lower, upper = transfer.split_base(base, "block_16_expand")
+        features.split_base(base, "block_15_depthwise")
+    lower, upper = features.split_base(base, "block_16_expand")
     pictures = np.random.default_rng(0).uniform(0, 255, (2, SIZE, SIZE, 3)).astype("float32")
     np.testing.assert_allclose(upper(lower(pictures)), base(pictures), atol=1e-4)
 
@@ -262,7 +262,7 @@ def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, mo
     undisturbed, history = train(tmp_path / "one")
 
     begun = []
-    note_epoch = transfer._EpochOrder.on_epoch_begin
+    note_epoch = training.EpochOrder.on_epoch_begin
 
     def die_in_the_third_epoch(self, epoch, logs=None):
         begun.append(epoch)
@@ -270,7 +270,7 @@ def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, mo
             raise Interruption
         note_epoch(self, epoch)
 
-    monkeypatch.setattr(transfer._EpochOrder, "on_epoch_begin", die_in_the_third_epoch)
+    monkeypatch.setattr(training.EpochOrder, "on_epoch_begin", die_in_the_third_epoch)
     with pytest.raises(Interruption):
         train(tmp_path / "two")
     resumed, whole_history = train(tmp_path / "two")
@@ -328,7 +328,7 @@ def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_pat
             else copytree(source, target, *rest, **more)
         )
 
-    monkeypatch.setattr(transfer.shutil, "copytree", copy)
+    monkeypatch.setattr(training.shutil, "copytree", copy)
     history = transfer.fine_tune(model, *batches, epochs=3, keep=tmp_path)
     assert history.epoch == [0, 1, 2] and history.history["loss"][0] == first.history["loss"][0]
     assert capsys.readouterr().out.count("(No space left on device)") == 1
@@ -348,9 +348,9 @@ def test_an_interruption_between_two_renames_loses_nothing(base, batches, tmp_pa
 
 def test_early_stopping_counts_epochs_from_before():
     past = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate([0.5, 0.4, 0.6, 0.7])]
-    assert transfer._epochs_since_best(past) == 2
-    assert transfer._epochs_since_best([]) == 0
-    stopping = transfer._EarlyStopping(past, monitor="val_loss", patience=3)
+    assert training._epochs_since_best(past) == 2
+    assert training._epochs_since_best([]) == 0
+    stopping = training._EarlyStopping(past, monitor="val_loss", patience=3)
     stopping.set_model(keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]))
     stopping.on_train_begin()
     assert stopping.wait == 2 and stopping.best == 0.4

@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return options.command(options)
     except (checks.CourseError, lessons.LessonFailed, bundle.BundleError) as error:
-        return _complain(checks.told(error))
+        return _complain(checks.with_notes(error))
     except KeyboardInterrupt:
         return _complain("Stopped.")
 

@@ -134,7 +134,7 @@ def our_recipe(image_size: int, data: pd.DataFrame, train: np.ndarray, validatio
     checks.table(data, "path", "label")
     with Stopwatch() as watch:
         found = features.extract(backbones.load(image_size=image_size), data, keep=False)
-        head = transfer.solved_head(found[train], data["label"].iloc[train])
+        head = transfer.logistic_regression_head(found[train], data["label"].iloc[train])
     accuracy = head.score(found[validation], data["label"].iloc[validation])
     nan = float("nan")
     return Result(nan, nan, accuracy, nan, False, watch.seconds, watch.cpu_seconds)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .. import backbones, checks, evaluate, runtime, transfer
+from .. import backbones, checks, evaluate, features, runtime, training, transfer
 from ..augment import Augmenter
 from ..features import forward_of
 from ..framework import keras, tf
@@ -312,7 +312,7 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
     activations = None
     with Stopwatch() as watch:
         if base.name == backbones.DEFAULT:
-            lower, upper = transfer.split_base(base, FROM_LAYER)
+            lower, upper = features.split_base(base, FROM_LAYER)
             activations = _outputs(lower, domain.pictures)
             maps = _outputs(upper, activations)
         else:
@@ -386,7 +386,7 @@ def run_cell(
     frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
     if strategy == HEAD_ONLY:
         with Stopwatch() as watch:
-            head = transfer.solved_head(kept.features[rows], domain.labels[rows])
+            head = transfer.logistic_regression_head(kept.features[rows], domain.labels[rows])
         held_out, validation = (
             _score(head.predict_proba(kept.features[part]), domain, part)
             for part in (domain.held_out, domain.validation)
@@ -437,7 +437,7 @@ def _trainer(strategy: str, image_size: int, classes: tuple[str, ...]) -> "Train
         return Trainer(small_cnn(image_size, len(classes), seed=0))
     base = backbones.load(image_size=image_size)
     if strategy == LAST_BLOCKS:
-        base = transfer.split_base(base, FROM_LAYER)[1]
+        base = features.split_base(base, FROM_LAYER)[1]
     from_layer = FROM_LAYER if strategy == WHOLE else None
     transfer.unfreeze(base, from_layer, batch_norm_training=strategy == BATCH_NORM)
     return Trainer(transfer.build_classifier(base, classes))
@@ -473,7 +473,7 @@ class Trainer:
 
     def warm_up(self, features: np.ndarray, labels: np.ndarray) -> None:
         """Put the solved head in place of the random one."""
-        head = transfer.solved_head(features, labels)
+        head = transfer.logistic_regression_head(features, labels)
         self.model.get_layer("classifier").set_weights([head.coef_.T, head.intercept_])
 
     def fit(
@@ -520,7 +520,7 @@ class Trainer:
 
 
 def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
-    return transfer.untuned(tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)))
+    return training.without_autotune(tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)))
 
 
 def whole_or_kept(
@@ -554,7 +554,7 @@ def whole_or_kept(
     for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
         checks.whole_number(name, value, 1)
     image_size, classes, targets = domain.pictures.shape[1], tuple(domain.classes), domain.targets()
-    lower = transfer.split_base(base, FROM_LAYER)[0]
+    lower = features.split_base(base, FROM_LAYER)[0]
     ways = {"whole network": _trainer(WHOLE, image_size, classes)}
     ways["kept activations"] = _trainer(LAST_BLOCKS, image_size, classes)
     rows = []

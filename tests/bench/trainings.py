@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from helpers import backbones, features, images, splits, transfer
+from helpers import backbones, features, images, splits, training, transfer
 from helpers.augment import ImageBatches
 from helpers.study import strategies
 
@@ -143,8 +143,8 @@ def _fine_tuning_from(from_layer: str, target: float | None, setting: Setting) -
     once = seconds_of(lambda: features.outputs_of(short[0].lower, paths))  # whatever was kept before
 
     def epoch(trained: keras.Model, batches: keras.utils.PyDataset, others: keras.utils.PyDataset) -> None:
-        settings = {"validation_data": transfer.as_dataset(others), "shuffle": False, "verbose": 0}
-        trained.fit(transfer.as_dataset(batches), **settings)
+        settings = {"validation_data": training.as_dataset(others), "shuffle": False, "verbose": 0}
+        trained.fit(training.as_dataset(batches), **settings)
 
     # The first epoch traces the steps, and has what the frozen part says; of the whole network a short one.
     few = ImageBatches(setting.train.iloc[::20], size, batch_size=32)
@@ -280,7 +280,7 @@ def _held_out_probabilities(
     ):
         inner = StratifiedGroupKFold(10, shuffle=True, random_state=seed)
         search = GridSearchCV(model, choices, scoring="neg_log_loss", cv=inner)
-        with threadpool_limits(1):  # as in `transfer.solved_head`
+        with threadpool_limits(1):  # as in `transfer.logistic_regression_head`
             search.fit(pictures[train], labels[train], groups=groups[train])
         probabilities[held_out] = search.predict_proba(pictures[held_out])[:, 1]
     return probabilities

@@ -14,6 +14,7 @@ from helpers import (
     backbones,
     checkpoints,
     checks,
+    classifier,
     colab,
     datasets,
     drawings,
@@ -26,6 +27,7 @@ from helpers import (
     runtime,
     splits,
     survey,
+    training,
     transfer,
 )
 from helpers.course import bundle, editions, lessons, pages
@@ -33,7 +35,7 @@ from helpers.study import autopsy, comparison, domains, experiments, strategies
 
 ROOMS = (
     *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
-    *(parallel, checkpoints, backbones, features, transfer, evaluate),
+    *(parallel, checkpoints, backbones, features, classifier, training, transfer, evaluate),
     *(domains, experiments, comparison, strategies, autopsy),
     *(pages, lessons, editions, bundle, explore),
 )
@@ -46,12 +48,15 @@ WITHOUT_NONSENSE = {
     *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
     *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
     *("drawings.mirrored", "drawings.both_sides"),
-    *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_told"),
+    *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_explained"),
     *("parallel.strategy_of", "parallel.n_devices", "parallel.is_chief", "parallel.spread"),
     *("parallel.outputs_of", "parallel.fit"),
     *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
     # Where a session is, and what it has; its folders are tried, not refused: see test_colab.py.
     *("colab.accelerator", "colab.is_colab", "colab.prepare", "colab.training_folder"),
+    # What `transfer` runs a training with, after it has checked all of it: see test_kept_trainings.py.
+    *("training.fit", "training.fit_resumably", "training.recipe_of", "training.start_of"),
+    *("training.place_of", "training.scheduler", "training.progress_bar"),
     "domains.source_of",  # every table has a source, if an empty one
     *("experiments.append", "experiments.provenance"),  # records of `run`
     *("strategies.base_cells", "strategies.all_cells"),
@@ -76,7 +81,7 @@ GRID = pd.DataFrame(columns=["domain", "n_train", "strategy", "seed", "accuracy"
 HOLES = PETS.assign(label=["cat", None, "dog", "dog", "cat", "dog"])
 
 
-def classifier():
+def small_classifier():
     pictures = keras.Input((32, 32, 3))
     base = keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8, name="conv")(pictures), name="small")
     return transfer.build_classifier(base, ("cat", "dog"))
@@ -84,7 +89,7 @@ def classifier():
 
 @pytest.fixture(scope="module")
 def model():
-    return classifier()
+    return small_classifier()
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +261,19 @@ CASES = {
             r"target is \(8,\). Give two",
         ),
     ],
+    "classifier.teach_classes": [
+        (
+            lambda m, b: classifier.teach_classes(m, "train", ("b", "a")),
+            "train has the classes b, a, and the mod",
+        )
+    ],
+    "features.check_base": [(lambda m, b: features.check_base(7), "base is 7. Give a network")],
+    "features.check_layer": [
+        (
+            lambda m, b: features.check_layer(on(m), "top"),
+            "from_layer is 'top', and 'small' has no such layer",
+        )
+    ],
     "augment.targets_of": [
         (lambda m, b: augment.targets_of(["cat"], "cat"), "classes is 'cat'. Give two or more"),
         (lambda m, b: augment.targets_of(["cow"], ("cat", "dog")), "lacks labels that data has: cow"),
@@ -314,8 +332,8 @@ CASES = {
     "features.layout": [(lambda m, b: features.layout("m"), "network is 'm'. Give a network, such as")],
     "features.content_key": [(lambda m, b: features.content_key("no.jpg"), "no.jpg does not exist. Replace")],
     "framework.without_xla": [(lambda m, b: framework.without_xla(7), "model is 7. Give a model, or one of")],
-    "features.kept_outputs": [
-        (lambda m, b: features.kept_outputs(None, ["a"]), "network is None. Give a network")
+    "features.cached_outputs": [
+        (lambda m, b: features.cached_outputs(None, ["a"]), "network is None. Give a network")
     ],
     "features.forward_of": [(lambda m, b: features.forward_of(None), "network is None. Give a network")],
     "features.outputs_of": [
@@ -326,7 +344,7 @@ CASES = {
         (lambda m, b: parallel.share(8, 0, 0), "devices is 0. Give a whole number from 1 on"),
         (lambda m, b: parallel.share(8, 2, 2), "device is 2. Give a whole number from 0 to 1"),
     ],
-    "transfer.build_classifier": [
+    "classifier.build_classifier": [
         (
             lambda m, b: transfer.build_classifier("vgg16", ("cat", "dog")),
             "base is 'vgg16'. Give a network that backbones.load",
@@ -350,14 +368,14 @@ CASES = {
             "seed is -1. Give a whole number",
         ),
     ],
-    "transfer.base_of": [
+    "classifier.base_of": [
         (lambda m, b: transfer.base_of(on(m)), "model is .*without a base network. Give a classifier"),
         (
             lambda m, b: transfer.base_of("pets.keras"),
             "model is 'pets.keras'.*Give a classifier of build_class",
         ),
     ],
-    "transfer.head_of": [
+    "classifier.head_of": [
         (
             lambda m, b: transfer.head_of(
                 transfer.build_classifier(on(m), ("cat", "dog"), pooling="flatten")
@@ -365,18 +383,20 @@ CASES = {
             "model has no average pooling. Build it with pooling='average'",
         ),
     ],
-    "transfer.freeze": [(lambda m, b: transfer.freeze(None), "base is None. Give a network")],
-    "transfer.unfreeze": [
+    "classifier.freeze": [(lambda m, b: transfer.freeze(None), "base is None. Give a network")],
+    "classifier.unfreeze": [
         (lambda m, b: transfer.unfreeze("base"), "base is 'base'. Give a network"),
         (
             lambda m, b: transfer.unfreeze(on(m), "block9"),
             "from_layer is 'block9'.*no such layer; its last are",
         ),
     ],
-    "transfer.as_dataset": [(lambda m, b: transfer.as_dataset([]), "batches is .*Give augment.ImageBatches")],
-    "transfer.untuned": [(lambda m, b: transfer.untuned(b), "dataset is .*Give a tf.data.Dataset")],
-    "transfer.count_weights": [(lambda m, b: transfer.count_weights(3), "model is 3. Give a model")],
-    "transfer.compile_classifier": [
+    "training.as_dataset": [(lambda m, b: training.as_dataset([]), "batches is .*Give augment.ImageBatches")],
+    "training.without_autotune": [
+        (lambda m, b: training.without_autotune(b), "dataset is .*Give a tf.data.Dataset")
+    ],
+    "classifier.count_weights": [(lambda m, b: transfer.count_weights(3), "model is 3. Give a model")],
+    "classifier.compile_classifier": [
         (lambda m, b: transfer.compile_classifier(None, 1e-3), "model is None. Give a classifier"),
         (lambda m, b: transfer.compile_classifier(m, 0), "learning_rate is 0. Give a number above 0 to 1"),
         (lambda m, b: transfer.compile_classifier(m, "fast"), "learning_rate is 'fast'. Give a number"),
@@ -452,17 +472,17 @@ CASES = {
         (lambda m, b: transfer.fine_tune(m, b, b, from_layer="top"), "from_layer is 'top'.*no such layer"),
         (lambda m, b: transfer.fine_tune(m, b, None), "val_batches is None. Give augment.ImageBatches"),
     ],
-    "transfer.split_base": [
-        (lambda m, b: transfer.split_base(on(m), "top"), "from_layer is 'top'.*no such layer"),
-        (lambda m, b: transfer.split_base(None, "top"), "base is None. Give a network"),
+    "features.split_base": [
+        (lambda m, b: features.split_base(on(m), "top"), "from_layer is 'top'.*no such layer"),
+        (lambda m, b: features.split_base(None, "top"), "base is None. Give a network"),
     ],
-    "transfer.ActivationBatches": [
+    "features.ActivationBatches": [
         (
-            lambda m, b: transfer.ActivationBatches(on(m), PETS),
+            lambda m, b: features.ActivationBatches(on(m), PETS),
             "batches is a table.*Give augment.ImageBatches",
         ),
     ],
-    "transfer.save": [
+    "classifier.save": [
         (
             lambda m, b: transfer.save(m, "pets.h5", ("cat", "dog")),
             "path is 'pets.h5'. Let it end in '.keras'",
@@ -473,7 +493,7 @@ CASES = {
         ),
         (lambda m, b: transfer.save("m", "pets.keras", ("cat", "dog")), "model is 'm'. Give a classifier"),
     ],
-    "transfer.classes_of": [
+    "classifier.classes_of": [
         (lambda m, b: transfer.classes_of("m"), "model is 'm'. Give a classifier"),
         (lambda m, b: transfer.classes_of(on(m)), "'small' does not say what its classes are. Give them"),
         (
@@ -481,7 +501,7 @@ CASES = {
             r"classes is a, b, .*Give classes=\('cat', 'dog'\)",
         ),
     ],
-    "transfer.load": [
+    "classifier.load": [
         (lambda m, b: transfer.load("none.keras"), "no file 'none.keras'.*Save the model there first")
     ],
     "evaluate.predict": [
@@ -698,9 +718,15 @@ CASES = {
         ),
         (lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, "few", 0), "size is 'few'.*or 'all'"),
     ],
-    "transfer.solved_head": [
-        (lambda m, b: transfer.solved_head(np.eye(3), ["cat"]), "features has 3 and labels has 1 rows"),
-        (lambda m, b: transfer.solved_head(np.eye(3), ["cat"] * 3), "labels has 1 class. Give pictures of"),
+    "transfer.logistic_regression_head": [
+        (
+            lambda m, b: transfer.logistic_regression_head(np.eye(3), ["cat"]),
+            "features has 3 and labels has 1 rows",
+        ),
+        (
+            lambda m, b: transfer.logistic_regression_head(np.eye(3), ["cat"] * 3),
+            "labels has 1 class. Give pictures of",
+        ),
     ],
     "strategies.whole_or_kept": [
         (

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
-from helpers import checkpoints, checks, transfer
+from helpers import checkpoints, checks, classifier, transfer
 from helpers.checkpoints import RefusedCheckpoint
 
 # --- a `.pth` by hand ---------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ def from_elsewhere(model, path, names='["cat", "dog"]', changed=lambda name, con
         for name in plain.namelist():
             archive.writestr(name, changed(name, plain.read(name)))
         if names is not None:
-            archive.writestr(transfer.CLASSES_FILE, names)
+            archive.writestr(classifier.CLASSES_FILE, names)
     return path
 
 

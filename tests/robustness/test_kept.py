@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from faults import saved, table, without_rights
 
-from helpers import augment, checks, features, runtime, transfer
+from helpers import augment, checks, features, runtime, training, transfer
 
 SIZE = 32
 
@@ -136,7 +136,7 @@ def test_killed_while_keeping_a_checkpoint(tmp_path, seconds):
     folder.mkdir()
 
     def keep(begun):
-        copy = transfer._KeptCopy(folder, kept)
+        copy = training.KeptCopy(folder, kept)
         for epoch in itertools.count():
             for name in ("a.h5", "b.csv"):
                 (folder / name).write_bytes(bytes([epoch % 256]) * 500_000)
@@ -147,7 +147,7 @@ def test_killed_while_keeping_a_checkpoint(tmp_path, seconds):
     killed(keep, seconds)
     again = tmp_path / "again"
     again.mkdir()
-    transfer._KeptCopy(again, kept)
+    training.KeptCopy(again, kept)
     contents = {path.name: path.read_bytes() for path in again.iterdir()}
     assert set(contents) == {"a.h5", "b.csv", runtime.SEAL}
     assert contents["a.h5"] == contents["b.csv"]  # both of one epoch
@@ -211,7 +211,7 @@ def test_a_former_copy_counts_where_the_newer_one_is_damaged(batches, tmp_path):
         (place / runtime.SEAL).write_text(runtime.digest(place))
     (kept / "weights").write_bytes(b"ne")
     folder.mkdir()
-    transfer._KeptCopy(folder, kept)
+    training.KeptCopy(folder, kept)
     assert (folder / "weights").read_bytes() == b"old"
 
 

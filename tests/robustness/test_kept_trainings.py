@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from faults import saved, table
 
-from helpers import augment, checks, transfer
+from helpers import augment, checks, training, transfer
 
 SIZE = 32
 RATE = 1e-3
@@ -141,7 +141,7 @@ def test_another_training_is_trained(trained_once, tmp_path, change, monkeypatch
         raise Trained
 
     change(trained_once, tmp_path)
-    monkeypatch.setattr(transfer, "_fit", begin)
+    monkeypatch.setattr(training, "fit", begin)
     with pytest.raises(Trained):
         trained_once.run()
 
@@ -173,7 +173,7 @@ SAME = {
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
 def test_the_same_training_is_read_and_says_so(trained_once, tmp_path, change, capsys, monkeypatch):
     change(trained_once, tmp_path)
-    monkeypatch.setattr(transfer, "_fit", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "fit", lambda *_: pytest.fail("trained again"))
     model, history = trained_once.run()
     assert capsys.readouterr().out == (
         "This training is kept in 'keep': its 2 epochs are done, and only read.\n"
@@ -200,7 +200,7 @@ def test_two_starts_are_kept_beside_each_other(trained_once, capsys):
 
 
 def interrupt_in(epoch, monkeypatch, how=KeyboardInterrupt):
-    begin = transfer._EpochOrder.on_epoch_begin
+    begin = training.EpochOrder.on_epoch_begin
 
     def stop(self, number, logs=None):
         begin(self, number)
@@ -208,7 +208,7 @@ def interrupt_in(epoch, monkeypatch, how=KeyboardInterrupt):
             self.model.set_weights([weights + 1 for weights in self.model.get_weights()])  # half an epoch
             raise how
 
-    monkeypatch.setattr(transfer._EpochOrder, "on_epoch_begin", stop)
+    monkeypatch.setattr(training.EpochOrder, "on_epoch_begin", stop)
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, RuntimeError])
@@ -239,7 +239,7 @@ def test_after_an_interrupted_resumed_training_the_next_one_trains(case, monkeyp
         case.run()
     batches = augment.ImageBatches(case.train, SIZE, 4)
     assert transfer.warm_up(case.model, batches, epochs=2).epoch == [0, 1]
-    plain = case.model.fit(transfer.as_dataset(batches), epochs=2, verbose=0)
+    plain = case.model.fit(training.as_dataset(batches), epochs=2, verbose=0)
     assert plain.epoch == [0, 1]
 
 
@@ -253,7 +253,7 @@ def test_an_augmenter_that_does_not_say_its_settings_is_refused(case):
 
 def test_the_true_error_shows_where_a_log_cannot_be_deleted(case, monkeypatch):
     """As on Windows, where a file that is still open cannot be."""
-    unlink, refused = transfer.shutil.os.unlink, []
+    unlink, refused = training.shutil.os.unlink, []
 
     def refuse(path, *rest, **more):
         if str(path).endswith("epochs.csv"):
@@ -262,7 +262,7 @@ def test_the_true_error_shows_where_a_log_cannot_be_deleted(case, monkeypatch):
         return unlink(path, *rest, **more)
 
     interrupt_in(1, monkeypatch)
-    monkeypatch.setattr(transfer.shutil.os, "unlink", refuse)
+    monkeypatch.setattr(training.shutil.os, "unlink", refuse)
     case.keep = None
     with pytest.raises(KeyboardInterrupt):
         case.run()

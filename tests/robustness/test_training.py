@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 from faults import saved
 
-from helpers import augment, datasets, evaluate, features, runtime, splits, transfer
+from helpers import augment, datasets, evaluate, features, runtime, splits, training, transfer
 from helpers.checks import CourseError
 
 SIZE = 32
@@ -76,7 +76,7 @@ def test_nan_on_features_is_told(batches):
 def test_nan_in_validation_alone_is_told(batches):
     model = small_classifier()
     good = np.random.default_rng(0).normal(size=(16, 8))
-    watch = transfer._Wrecked()
+    watch = training.Diverged()
     watch.set_model(transfer.head_of(model))
     transfer.compile_classifier(watch.model, 1e-3)
     watch.on_epoch_begin(0)
@@ -89,7 +89,7 @@ def test_nan_in_validation_alone_is_told(batches):
 @pytest.fixture
 def wreck_epoch(monkeypatch):
     """Return a function that makes the training of an epoch end with all weights far off."""
-    on_epoch_begin = transfer._EpochOrder.on_epoch_begin
+    on_epoch_begin = training.EpochOrder.on_epoch_begin
 
     def wreck(number, value):
         def begin(self, epoch, logs=None):
@@ -97,7 +97,7 @@ def wreck_epoch(monkeypatch):
             if epoch == number:
                 self.model.set_weights([np.full_like(weights, value) for weights in self.model.get_weights()])
 
-        monkeypatch.setattr(transfer._EpochOrder, "on_epoch_begin", begin)
+        monkeypatch.setattr(training.EpochOrder, "on_epoch_begin", begin)
 
     return wreck
 
@@ -176,7 +176,7 @@ def test_out_of_memory_is_told_and_the_checkpoint_stays(pets, batches, tmp_path,
             monkeypatch.setattr(augment.ImageBatches, "_picture", fail)
             transfer.fine_tune(model, *batches, epochs=2, **recipe)
         else:
-            monkeypatch.setattr(transfer._EpochOrder, "on_epoch_begin", fail)
+            monkeypatch.setattr(training.EpochOrder, "on_epoch_begin", fail)
             transfer.fine_tune(model, *batches, epochs=2, **recipe)
     assert {path: path.read_bytes() for path in (tmp_path / "keep").rglob("*") if path.is_file()} == kept
 
