@@ -31,7 +31,7 @@ def home() -> Path:
     It is the course's own folder unless the environment variable `COURSE_HOME` names another
     (a larger disk, or a folder on Drive).
     """
-    return Path(os.environ.get("COURSE_HOME", COURSE_FOLDER)).expanduser()
+    return path_of(os.environ.get("COURSE_HOME") or COURSE_FOLDER, "COURSE_HOME")
 
 
 def kept(*parts: str) -> Path:
@@ -45,7 +45,8 @@ def local(*parts: str) -> Path:
     It lies where `kept` puts things, unless the environment variable `COURSE_LOCAL` names another
     folder: on Colab, the machine's own disk, since Drive is slow with many small files.
     """
-    return _with_parent(Path(os.environ.get("COURSE_LOCAL", home())).expanduser().joinpath("data", *parts))
+    folder = path_of(os.environ.get("COURSE_LOCAL") or home(), "COURSE_LOCAL")
+    return _with_parent(folder.joinpath("data", *parts))
 
 
 def _with_parent(path: Path) -> Path:

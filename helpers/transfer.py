@@ -251,7 +251,7 @@ def fine_tune(
         if keep is not None:
             recipe = training.recipe_of(model, train_batches, val_batches, settings)
             start = training.start_of(model, base_of(model))
-            kept = training.place_of(Path(keep), recipe, start, trained)
+            kept = training.place_of(runtime.path_of(keep, "keep"), recipe, start, trained)
             copies = [training.KeptCopy(folder, kept, writes=parallel.is_chief(model))]
             if not (folder / training.START_FILE).exists():
                 np.savez(folder / training.START_FILE, **start)

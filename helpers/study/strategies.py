@@ -369,6 +369,9 @@ def run_cell(
 ) -> Result:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
+    All classes weigh the same a picture: of an imbalanced set, give `splits.undersample(data)` to
+    `domains.of_table`.
+
     Args:
         strategy: one of `STRATEGIES`.
         domain: where the pictures come from.
