@@ -19,7 +19,7 @@ def test_each_step_mends_one_thing():
     assert recipes[0] == asdict(autopsy.Recipe())
 
 
-def train(step: str, data: pd.DataFrame) -> autopsy.Result:
+def train(step: str, data: pd.DataFrame) -> autopsy.StepResult:
     rows = np.random.default_rng(0).permutation(len(data))
     return autopsy.tutorials_recipe(autopsy.recipe_at(step), data, rows[:64], rows[64:], seed=0)
 

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import datasets
 from helpers.course import commands, lessons, pages
-from helpers.study import autopsy, experiments, strategies
+from helpers.study import autopsy, experiments, plan
 
 FIGURE = """\
 import sys
@@ -88,7 +88,7 @@ def test_a_result_has_name_seconds_and_headline(run):
 
 def test_the_table_lines_up():
     text = lessons.table(
-        [lessons.Result("01_a", 12.4, "good"), lessons.Result("02_longer_name", 3.0, "better")]
+        [lessons.LessonRun("01_a", 12.4, "good"), lessons.LessonRun("02_longer_name", 3.0, "better")]
     )
     assert text.splitlines() == [
         "lesson          seconds  result",
@@ -264,7 +264,7 @@ def test_masters_are_not_saved_from_drawn_pets(drawn, monkeypatch, folder, capsy
 def test_run_prints_its_table_and_succeeds(drawn, monkeypatch, capsys):
     monkeypatch.setattr(commands.lessons, "find", lambda numbers: ["a path"])
     monkeypatch.setattr(
-        commands.lessons, "run", lambda chosen: iter([lessons.Result("01_a", 1.0, "splendid")])
+        commands.lessons, "run", lambda chosen: iter([lessons.LessonRun("01_a", 1.0, "splendid")])
     )
     assert commands.main(["run"]) == 0
     printed = capsys.readouterr().out
@@ -273,7 +273,7 @@ def test_run_prints_its_table_and_succeeds(drawn, monkeypatch, capsys):
 
 def test_run_fails_where_a_lesson_fails_and_shows_what_ran(drawn, monkeypatch, capsys):
     def one_then_failure(chosen):
-        yield lessons.Result("01_a", 1.0, "splendid")
+        yield lessons.LessonRun("01_a", 1.0, "splendid")
         raise lessons.LessonFailed("02_b", new_code_cell("1 / 0", id="division"), "ZeroDivisionError", None)
 
     monkeypatch.setattr(commands.lessons, "find", lambda numbers: ["a path", "another"])
@@ -297,7 +297,7 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
 
 @pytest.mark.parametrize("command", [["compare"], ["autopsy"], ["compare", "--domains", "dogs and cats"]])
 def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
-    monkeypatch.setattr(strategies, "base_cells", list)  # it would look for the weights of other networks
+    monkeypatch.setattr(plan, "base_cells", list)  # it would look for the weights of other networks
     monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("it runs"))
     assert commands.main(command) == 1
     assert "photos are out of reach" in capsys.readouterr().err
@@ -311,7 +311,7 @@ def test_a_part_of_the_comparison(drawn, monkeypatch):
     cells, path, measure, workers, _ = runs[-1]
     assert [(cell["size"], cell["seed"]) for cell in cells] == [("20", 0), ("all", 0), ("20", 1), ("all", 1)]
     assert (str(path), workers) == ("mine.csv", 3)
-    assert measure.func is strategies._measure_to_keep and measure.keywords == {"rates": {}}
+    assert measure.func is plan._measure_to_keep and measure.keywords == {"rates": {}}
 
 
 def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):

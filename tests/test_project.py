@@ -19,7 +19,14 @@ ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
     *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "classifier"),
     *("training", "transfer", "evaluate"),
-    *("study.domains", "study.experiments", "study.comparison", "study.strategies", "study.autopsy"),
+    *(
+        "study.domains",
+        "study.experiments",
+        "study.comparison",
+        "study.strategies",
+        "study.plan",
+        "study.autopsy",
+    ),
     *("course.pages", "course.lessons", "course.editions", "course.bundle", "course.commands", "__main__"),
     *("exercises", "plots", "explore"),
 )

@@ -14,7 +14,7 @@ from sklearn.metrics import log_loss
 
 from helpers import augment, backbones, checks, datasets, evaluate, features, runtime, transfer
 from helpers.runtime import COURSE_FOLDER
-from helpers.study import autopsy, comparison, domains, experiments, strategies
+from helpers.study import autopsy, comparison, domains, experiments, plan, strategies
 from helpers.study.comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
 SIZE = 48
@@ -117,16 +117,16 @@ def test_an_unknown_strategy(pets, kept):
 
 
 def test_cells_of_the_grid():
-    cells = strategies.grid_cells()
+    cells = plan.grid_cells()
     assert len({tuple(cell.values()) for cell in cells}) == len(cells)
     seeds = {}
     for cell in cells:
         seeds.setdefault(cell["strategy"], set()).add(cell["seed"])
         assert cell["part"] == "grid" and cell["image_size"] == strategies.IMAGE_SIZE
-    assert seeds == {name: set(range(strategies.SEEDS)) for name in comparison.STRATEGIES}
+    assert seeds == {name: set(range(plan.SEEDS)) for name in comparison.STRATEGIES}
     cheap = [cell["seed"] for cell in cells if cell["strategy"] == FROM_SCRATCH]
     assert cheap == sorted(cheap)  # seed by seed
-    small = strategies.grid_cells([HEAD_ONLY], [domains.DIGITS], ["20"], seeds=2)
+    small = plan.grid_cells([HEAD_ONLY], [domains.DIGITS], ["20"], seeds=2)
     assert [(cell["size"], cell["seed"]) for cell in small] == [("20", 0), ("20", 1)]
 
 
@@ -135,8 +135,8 @@ def test_bases_whose_weights_are_out_of_reach_are_left_out_and_named(monkeypatch
         if name != backbones.DEFAULT:
             raise FileNotFoundError(f"{name} could not be fetched")
 
-    monkeypatch.setattr(strategies, "_base", load)
-    cells = strategies.base_cells()
+    monkeypatch.setattr(plan, "load_base", load)
+    cells = plan.base_cells()
     assert {cell["base"] for cell in cells} == {backbones.DEFAULT} and len(cells) == 40
     assert capsys.readouterr().out == "mobilenet 0.25 could not be fetched\n"
 
@@ -152,24 +152,22 @@ def test_on_kept_activations_the_training_is_that_of_the_whole_network(base, pet
 
 def test_every_strategy_with_steps_has_the_same_rates_to_choose_from():
     rates = {}
-    for cell in strategies.search_cells():
+    for cell in plan.search_cells():
         rates.setdefault((cell["strategy"], cell["domain"]), []).append(cell["rate"])
         assert (cell["size"], cell["seed"]) == ("160", 100)  # neither is in the grid
-    assert set(map(tuple, rates.values())) == {strategies.LEARNING_RATES}
-    wanted = {(cell["strategy"], cell["domain"]) for cell in strategies.grid_cells()}
+    assert set(map(tuple, rates.values())) == {plan.LEARNING_RATES}
+    wanted = {(cell["strategy"], cell["domain"]) for cell in plan.grid_cells()}
     assert set(rates) == {pair for pair in wanted if pair[0] != HEAD_ONLY}
 
 
 def test_committed_results_are_cells_of_the_plan():
     table = experiments.read(comparison.RESULTS)
-    planned = {
-        tuple(map(str, cell.values())) for cell in [*strategies.grid_cells(), *strategies.search_cells()]
-    }
-    names = list(strategies.grid_cells()[0])
+    planned = {tuple(map(str, cell.values())) for cell in [*plan.grid_cells(), *plan.search_cells()]}
+    names = list(plan.grid_cells()[0])
     found = [tuple(row) for row in table[names].astype(str).to_numpy()]
     assert len(found) == len(set(found)) and {row for row in found if row[0] != "bases"} <= planned
-    assert experiments.missing(strategies.search_cells(), comparison.RESULTS) == []
-    cheap = strategies.grid_cells([FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS], seeds=3)
+    assert experiments.missing(plan.search_cells(), comparison.RESULTS) == []
+    cheap = plan.grid_cells([FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS], seeds=3)
     assert experiments.missing(cheap, comparison.RESULTS) == []
     chosen = table[(table["part"] == "grid") & (table["strategy"] != HEAD_ONLY)]
     for (strategy, domain), cells in chosen.groupby(["strategy", "domain"]):
@@ -210,22 +208,20 @@ def in_this_process(monkeypatch, tmp_path):
         rate = np.nan if cell["strategy"] == HEAD_ONLY else cell["rate"]
         return {"learning_rate": rate, "validation_loss": abs(np.log(rate / 3e-4)), "data": "digits"}
 
-    monkeypatch.setattr(strategies, "measure", measure)
+    monkeypatch.setattr(plan, "measure", measure)
     monkeypatch.setattr(experiments, "run", run)
-    monkeypatch.setattr(strategies, "RESULTS", tmp_path / "of_the_course.csv")
+    monkeypatch.setattr(plan, "RESULTS", tmp_path / "of_the_course.csv")
     return measure
 
 
 def test_a_file_of_ones_own_takes_everything_and_the_courses_file_stays(in_this_process, tmp_path):
     course, own = tmp_path / "of_the_course.csv", tmp_path / "own.csv"
-    for cell in strategies.search_cells([FROM_SCRATCH], [domains.DIGITS]):
+    for cell in plan.search_cells([FROM_SCRATCH], [domains.DIGITS]):
         experiments.append(course, cell | in_this_process(cell) | {"validation_loss": cell["rate"]})
     before = course.read_bytes()
-    cells = strategies.grid_cells(
-        [FROM_SCRATCH, COLD, HEAD_ONLY], [domains.DIGITS, domains.DRAWINGS], ["20"], 1
-    )
+    cells = plan.grid_cells([FROM_SCRATCH, COLD, HEAD_ONLY], [domains.DIGITS, domains.DRAWINGS], ["20"], 1)
     for _ in range(2):  # and nothing is done twice
-        strategies.compare(own, cells)
+        plan.compare(own, cells)
         assert course.read_bytes() == before
         table = experiments.read(own)
         assert table["part"].value_counts().to_dict() == {"search": 9, "grid": 6}
@@ -237,29 +233,29 @@ def test_a_file_of_ones_own_takes_everything_and_the_courses_file_stays(in_this_
 
 def test_results_of_two_learning_rates_are_not_mixed_in_one_file(in_this_process, tmp_path):
     course, own = tmp_path / "of_the_course.csv", tmp_path / "own.csv"
-    strategies.compare(own, strategies.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 1))
-    for cell in strategies.search_cells([COLD], [domains.DIGITS]):
+    plan.compare(own, plan.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 1))
+    for cell in plan.search_cells([COLD], [domains.DIGITS]):
         experiments.append(course, cell | in_this_process(cell) | {"validation_loss": cell["rate"]})
     before = own.read_bytes()
     with pytest.raises(
         checks.CourseError, match="'own.csv' has 'all, no.*of 0.0003, and 0.0001 is chosen now"
     ):
-        strategies.compare(own, strategies.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 2))
+        plan.compare(own, plan.grid_cells([COLD, HEAD_ONLY], [domains.DIGITS], ["20"], 2))
     assert own.read_bytes() == before
 
 
 def test_a_file_of_another_experiment_is_refused(in_this_process, monkeypatch):
-    monkeypatch.setattr(strategies, "RESULTS", comparison.RESULTS)  # with the rates that are needed
+    monkeypatch.setattr(plan, "RESULTS", comparison.RESULTS)  # with the rates that are needed
     with pytest.raises(checks.CourseError, match="'autopsy.csv' has no column .*of another experiment"):
-        strategies.compare(autopsy.RESULTS, strategies.grid_cells([COLD], [domains.DIGITS], ["20"], 1))
+        plan.compare(autopsy.RESULTS, plan.grid_cells([COLD], [domains.DIGITS], ["20"], 1))
 
 
 def test_drawn_pets_are_not_kept_under_the_photos_name(in_this_process, monkeypatch, tmp_path, data):
     monkeypatch.setattr(domains.datasets, "load_dog_cat", lambda: data)  # as where the photos cannot be had
     domains.load.cache_clear()
-    cells = strategies.grid_cells([HEAD_ONLY], [domains.DRAWINGS, domains.PHOTOS], ["20"], 1)
+    cells = plan.grid_cells([HEAD_ONLY], [domains.DRAWINGS, domains.PHOTOS], ["20"], 1)
     with pytest.raises(checks.CourseError, match="The photos are out of reach.*Set COURSE_DATA"):
-        strategies.compare(tmp_path / "own.csv", cells)
+        plan.compare(tmp_path / "own.csv", cells)
     assert experiments.read(tmp_path / "own.csv")["domain"].tolist() == [domains.DRAWINGS]
     with pytest.raises(checks.CourseError, match="The photos are out of reach.*Set COURSE_DATA"):
         autopsy.measure({"step": autopsy.AS_WRITTEN, "seed": 0})

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import checks, datasets
-from ..study import comparison, domains
+from ..study import comparison, domains, plan
 from . import bundle, editions, lessons
 
 
@@ -180,7 +180,6 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from ..study import strategies  # takes seconds, since TensorFlow comes with it
 
     named = {
         "strategies": options.strategies,
@@ -189,10 +188,10 @@ def _compare(options: argparse.Namespace) -> int:
         "seeds": options.seeds,
     }
     chosen = {name: value for name, value in named.items() if value is not None}
-    cells = strategies.grid_cells(**chosen) if chosen else strategies.all_cells()
+    cells = plan.grid_cells(**chosen) if chosen else plan.all_cells()
     if any(cell["domain"] == domains.PHOTOS for cell in cells) and not _photos_are_there():
         return 1
-    strategies.compare(options.results or comparison.RESULTS, cells, options.workers)
+    plan.compare(options.results or comparison.RESULTS, cells, options.workers)
     return 0
 
 

@@ -33,7 +33,7 @@ _ESCAPE_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass
-class Result:
+class LessonRun:
     """How one lesson went: its name, the seconds it took, what its `headline` cell printed."""
 
     name: str
@@ -131,8 +131,8 @@ def headline(notebook: NotebookNode) -> str:
     return " ".join("".join(printed).split())
 
 
-def run(lessons: list[Path], build: Path = BUILD) -> Iterator[Result]:
-    """Run `lessons` in order and yield a Result after each.
+def run(lessons: list[Path], build: Path = BUILD) -> Iterator[LessonRun]:
+    """Run `lessons` in order and yield a LessonRun after each.
 
     Each is saved under `build/notebooks`, and as a page under `build/html`, beside an index of those
     that ran. A lesson that fails ends it, since later ones build on it: its outputs so far are saved,
@@ -152,12 +152,12 @@ def run(lessons: list[Path], build: Path = BUILD) -> Iterator[Result]:
                 _keep(failure.notebook, path, build)
                 raise
             _keep(notebook, path, build)
-            results.append(Result(path.stem, time.perf_counter() - start, headline(notebook)))
+            results.append(LessonRun(path.stem, time.perf_counter() - start, headline(notebook)))
             pages.write_index(build / "html", [(result.name, result.headline) for result in results])
             yield results[-1]
 
 
-def table(results: list[Result]) -> str:
+def table(results: list[LessonRun]) -> str:
     """Return `results` as a table to print: lesson, seconds, headline result."""
     width = max(len("all together"), *(len(result.name) for result in results))
     rows = [f"{result.name:<{width}}  {result.seconds:>7.0f}  {result.headline}" for result in results]

@@ -18,7 +18,7 @@ from .. import augment, backbones, checks, datasets, features, images, runtime, 
 from . import experiments
 from .comparison import half_width
 from .domains import source_of
-from .strategies import NO_PHOTOS, Stopwatch
+from .plan import NO_PHOTOS
 
 RESULTS = experiments.RESULTS / "autopsy.csv"
 IMAGE_SIZE, FULL_SIZE = 80, 224  # the tutorial's 224 would take hours; only the last step has it
@@ -77,7 +77,7 @@ def recipe_at(step: str) -> Recipe:
 
 
 @dataclass(frozen=True)
-class Result:
+class StepResult:
     """What a step reached.
 
     Attributes:
@@ -129,20 +129,20 @@ def measure(cell: experiments.Cell) -> experiments.Record:
     }
 
 
-def our_recipe(image_size: int, data: pd.DataFrame, train: np.ndarray, validation: np.ndarray) -> Result:
+def our_recipe(image_size: int, data: pd.DataFrame, train: np.ndarray, validation: np.ndarray) -> StepResult:
     """Solve a head on bottleneck features: lesson 4's warm-up, to its end."""
     checks.table(data, "path", "label")
-    with Stopwatch() as watch:
+    with runtime.Stopwatch() as watch:
         found = features.extract(backbones.load(image_size=image_size), data, keep=False)
         head = transfer.logistic_regression_head(found[train], data["label"].iloc[train])
     accuracy = head.score(found[validation], data["label"].iloc[validation])
     nan = float("nan")
-    return Result(nan, nan, accuracy, nan, False, watch.seconds, watch.cpu_seconds)
+    return StepResult(nan, nan, accuracy, nan, False, watch.seconds, watch.cpu_seconds)
 
 
 def tutorials_recipe(
     recipe: Recipe, data: pd.DataFrame, train: np.ndarray, validation: np.ndarray, seed: int
-) -> Result:
+) -> StepResult:
     """Train one epoch of warm-up and five of fine-tuning, with the mistakes that `recipe` still has."""
     checks.table(data, "path", "label")
     pictures = _pictures(tuple(data["path"]))
@@ -166,7 +166,7 @@ def tutorials_recipe(
         history = model.fit(augmented(rows), targets[rows], batch_size=BATCH_SIZE, shuffle=False, verbose=0)
         return history.history["accuracy"][-1]
 
-    with Stopwatch() as watch, warnings.catch_warnings():
+    with runtime.Stopwatch() as watch, warnings.catch_warnings():
         # Keras 3 notices, with a warning, that flags were changed after compiling.
         warnings.filterwarnings("ignore", message=".*trainable.*")
         base = backbones.load(image_size=IMAGE_SIZE, preprocess=recipe.preprocesses)
@@ -190,7 +190,7 @@ def tutorials_recipe(
 
     whole = np.stack([images.fit(pictures[row], IMAGE_SIZE) for row in validation]).astype(np.float32)
     filled = full_batches(validation)
-    return Result(
+    return StepResult(
         accuracy(augmented(filled), filled),
         accuracy(whole[: len(filled)], filled),
         accuracy(whole, validation),

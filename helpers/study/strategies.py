@@ -5,13 +5,9 @@ and scored on held-out pictures that no choice was made on. What is frozen is ru
 solved for on bottleneck features, and the last blocks are trained on kept activations.
 """
 
-import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +16,7 @@ from .. import backbones, checks, evaluate, features, runtime, training, transfe
 from ..augment import Augmenter
 from ..features import forward_of
 from ..framework import keras, tf
-from . import comparison, domains, experiments
+from . import domains
 from .comparison import (
     ALL_BLOCKS,
     BATCH_NORM,
@@ -28,7 +24,6 @@ from .comparison import (
     FROM_SCRATCH,
     HEAD_ONLY,
     LAST_BLOCKS,
-    RESULTS,
     STRATEGIES,
 )
 from .domains import Domain
@@ -39,23 +34,6 @@ IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of time
 FROM_LAYER = "block7a_expand_conv"  # the last blocks begin here, as in lesson 5
 WHOLE = "last blocks, whole network run"  # what they cost without kept activations
 BATCH_SIZE = 32
-
-SIZES = ("20", "80", "320", "all")
-SEEDS = 5
-
-# Every strategy that takes steps gets the same three learning rates to choose from, by validation, with a
-# number of pictures and a seed that the grid does not use.
-LEARNING_RATES = (1e-4, 3e-4, 1e-3)
-SEARCH_SIZE, SEARCH_SEED = "160", 100
-
-NO_PHOTOS = (
-    "The photos are out of reach, and drawn pets' results would be kept under their name. "
-    "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
-)
-
-# Two base networks of different quality: 75.1 % and 50.6 % of ImageNet's validation photos right at the first
-# guess, by their authors' tables.
-BASES = (backbones.DEFAULT, "mobilenet 0.25")
 
 
 @dataclass(frozen=True)
@@ -89,181 +67,7 @@ PATIENCE = {
 }
 
 
-# --- which cells there are ----------------------------------------------------------------------------
-
-
-def grid_cells(
-    strategies: Sequence[str] = STRATEGIES,
-    domain_names: Sequence[str] = domains.NAMES,
-    sizes: Sequence[str] = SIZES,
-    seeds: int = SEEDS,
-) -> list[experiments.Cell]:
-    """Return the cells of the comparison, the cheap strategies first.
-
-    It goes seed by seed, so that what is there of an unfinished grid can be compared.
-
-    Args:
-        strategies, domain_names, sizes: parts of the full grid's.
-        seeds: how many.
-
-    Raises:
-        ValueError: an unknown name, a size that is no number, or no seed.
-    """
-    _check_names(strategies, domain_names)
-    for size in sizes:
-        if size != "all" and not str(size).isdecimal():
-            raise checks.CourseError(f"sizes has {checks.shown(size)}. Give numbers of pictures, or 'all'.")
-    checks.whole_number("seeds", seeds, 1)
-    cells = [
-        _cell("grid", strategy, domain, size, seed)
-        for seed, size, domain, strategy in product(range(seeds), sizes, domain_names, strategies)
-    ]
-    return sorted(cells, key=lambda cell: cell["strategy"] in (ALL_BLOCKS, COLD, BATCH_NORM))
-
-
-def search_cells(
-    strategies: Sequence[str] = STRATEGIES, domain_names: Sequence[str] = domains.NAMES
-) -> list[experiments.Cell]:
-    """Return the cells by which learning rates are chosen. A head alone is solved for and has none."""
-    _check_names(strategies, domain_names)
-    with_steps = [name for name in strategies if name != HEAD_ONLY]
-    return [
-        _cell("search", strategy, domain, SEARCH_SIZE, SEARCH_SEED, rate)
-        for domain, strategy, rate in product(domain_names, with_steps, LEARNING_RATES)
-    ]
-
-
-def _check_names(strategies: Sequence[str], domain_names: Sequence[str]) -> None:
-    for name in strategies:
-        checks.choice("strategies", name, STRATEGIES)
-    for name in domain_names:
-        checks.choice("domain_names", name, domains.NAMES)
-
-
-def base_cells() -> list[experiments.Cell]:
-    """Return the cells that compare base networks of different quality: heads, near and far.
-
-    Those of a MobileNet are there if its weights are: a download by Keras, which need not succeed.
-    """
-    bases = [name for name in BASES if _can_be_loaded(name)]
-    return [
-        _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=224)
-        for base, domain, size, seed in product(bases, (domains.PHOTOS, domains.DIGITS), SIZES, range(SEEDS))
-    ]
-
-
-def _can_be_loaded(base_name: str) -> bool:
-    try:
-        _base(base_name, 224)
-    except FileNotFoundError as error:
-        print(error)
-        return False
-    return True
-
-
-def all_cells() -> list[experiments.Cell]:
-    """Return what `python -m helpers compare` runs."""
-    return grid_cells() + base_cells()
-
-
-def _cell(
-    part: str,
-    strategy: str,
-    domain: str,
-    size: str,
-    seed: int,
-    rate: float | str = "chosen",
-    base: str = backbones.DEFAULT,
-    image_size: int = IMAGE_SIZE,
-) -> experiments.Cell:
-    return {
-        "part": part,
-        "strategy": strategy,
-        "domain": domain,
-        "size": size,
-        "seed": seed,
-        "rate": rate,
-        "base": base,
-        "image_size": image_size,
-    }
-
-
-def compare(path: Path | str, cells: Sequence[experiments.Cell], workers: int | None = None) -> None:
-    """Choose learning rates where that is still to be done, then run what is missing of `cells`.
-
-    Args:
-        path: a results file, and the only one that is written to. What the course's own file has no learning
-            rate for is searched for here.
-        cells: of `grid_cells` or `base_cells`.
-        workers: processes; by default one a core.
-
-    Raises:
-        ValueError: the photos are wanted and out of reach; the file has results of other learning rates than
-            are chosen now; or what `experiments.run` refuses.
-    """
-    experiments.missing(cells, path)  # refuses a file of something else before any search
-    wanted = {_pair(cell) for cell in cells if cell["strategy"] != HEAD_ONLY}
-    unknown = {_pair(cell) for cell in experiments.missing(search_cells(), RESULTS)} & wanted
-    search = [cell for cell in search_cells() if _pair(cell) in unknown]
-    experiments.run(search, path, partial(_measure_to_keep, rates={}), workers, "learning rates")
-    rates = {
-        pair: comparison.best_rate(experiments.read(path if pair in unknown else RESULTS), *pair)
-        for pair in wanted
-    }
-    _check_rates(Path(path), rates)
-    experiments.run(cells, path, partial(_measure_to_keep, rates=rates), workers, "cells")
-
-
-def _pair(cell: Mapping) -> tuple[str, str]:
-    """Return what a learning rate is chosen for."""
-    return cell["strategy"], cell["domain"]
-
-
-def _check_rates(path: Path, rates: Mapping[tuple[str, str], float]) -> None:
-    """Refuse a file whose cells say "chosen" and mean another rate: old and new would be averaged."""
-    for record in experiments.read(path).to_dict("records"):
-        rate = rates.get(_pair(record))
-        if record["rate"] == "chosen" and rate and not math.isclose(record["learning_rate"], rate):
-            raise checks.CourseError(
-                f"'{path.name}' has '{record['strategy']}' on '{record['domain']}' with a learning rate of "
-                f"{record['learning_rate']:g}, and {rate:g} is chosen now. Name another file, or a new one."
-            )
-
-
-def _measure_to_keep(cell: experiments.Cell, rates: Mapping[tuple[str, str], float]) -> experiments.Record:
-    """Measure a cell with the rate that was chosen for it, and under its domain's own name only."""
-    if domains.load(cell["domain"], cell["image_size"]).source == "drawn pets":
-        raise checks.CourseError(NO_PHOTOS)
-    rate = rates.get(_pair(cell), cell["rate"]) if cell["rate"] == "chosen" else cell["rate"]
-    return measure(cell | {"rate": rate})
-
-
-def measure(cell: experiments.Cell) -> experiments.Record:
-    """Train and score one cell, given by names. A rate that is "chosen" is the course's own.
-
-    Where the photos are out of reach, drawn pets take their place: the record's `data` says so.
-    """
-    domain, kept = prepared(cell["domain"], cell["image_size"], cell["base"])
-    rate = cell["rate"]
-    if rate == "chosen" and cell["strategy"] != HEAD_ONLY:
-        rate = comparison.best_rate(experiments.read(RESULTS), cell["strategy"], cell["domain"])
-    record = run_cell(cell["strategy"], domain, kept, cell["size"], cell["seed"], rate)
-    return asdict(record) | {"data": domain.source}
-
-
 # --- what is computed once ------------------------------------------------------------------------------
-
-
-class Stopwatch:
-    """Seconds by the clock, and seconds of processor time, which other programs hardly disturb."""
-
-    def __enter__(self) -> "Stopwatch":
-        self.start = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(self, *error) -> None:
-        self.seconds = time.perf_counter() - self.start[0]
-        self.cpu_seconds = time.process_time() - self.start[1]
 
 
 @dataclass(frozen=True)
@@ -292,10 +96,11 @@ def prepared(domain_name: str, image_size: int, base_name: str) -> tuple[Domain,
         base_name: a name of `backbones`, with a MobileNet's alpha after a blank.
     """
     domain = domains.load(domain_name, image_size)
-    return domain, bottleneck(domain, _base(base_name, image_size))
+    return domain, bottleneck(domain, load_base(base_name, image_size))
 
 
-def _base(base_name: str, image_size: int) -> keras.Model:
+def load_base(base_name: str, image_size: int) -> keras.Model:
+    """Load a base network: a name of `backbones`, with a MobileNet's alpha after a blank."""
     name, _, alpha = base_name.partition(" ")
     return backbones.load(name, image_size, alpha=float(alpha or 1))
 
@@ -310,7 +115,7 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
         size = domain.pictures.shape[1]
         raise checks.CourseError(f"base is {checks.shown(base)}. Load one with image_size={size}.")
     activations = None
-    with Stopwatch() as watch:
+    with runtime.Stopwatch() as watch:
         if base.name == backbones.DEFAULT:
             lower, upper = features.split_base(base, FROM_LAYER)
             activations = _outputs(lower, domain.pictures)
@@ -332,7 +137,7 @@ def _outputs(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Result:
+class CellResult:
     """One trained and scored classifier.
 
     Attributes:
@@ -366,7 +171,7 @@ class Result:
 
 def run_cell(
     strategy: str, domain: Domain, kept: Bottleneck, size: int | str, seed: int, learning_rate: float = 1e-3
-) -> Result:
+) -> CellResult:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
     All classes weigh the same a picture: of an imbalanced set, give `splits.undersample(data)` to
@@ -388,7 +193,7 @@ def run_cell(
     frozen_seconds = len(rows) * kept.seconds_a_picture
     frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
     if strategy == HEAD_ONLY:
-        with Stopwatch() as watch:
+        with runtime.Stopwatch() as watch:
             head = transfer.logistic_regression_head(kept.features[rows], domain.labels[rows])
         held_out, validation = (
             _score(head.predict_proba(kept.features[part]), domain, part)
@@ -399,7 +204,7 @@ def run_cell(
     else:
         trainer = _trainer(strategy, domain.pictures.shape[1], tuple(domain.classes))
         inputs = kept.activations if strategy == LAST_BLOCKS else domain.pictures
-        with Stopwatch() as watch:
+        with runtime.Stopwatch() as watch:
             trainer.reset(seed)
             if strategy in (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM):
                 trainer.warm_up(kept.features[rows], domain.labels[rows])
@@ -411,7 +216,7 @@ def run_cell(
         trainable = int(transfer.count_weights(trainer.model)["trainable"])
         if strategy in (FROM_SCRATCH, COLD):
             frozen_seconds = frozen_cpu_seconds = 0.0
-    return Result(
+    return CellResult(
         n_train=len(rows),
         learning_rate=learning_rate,
         accuracy=held_out.accuracy,
@@ -572,9 +377,9 @@ def whole_or_kept(
         trainer.reset(seed)
         trainer.warm_up(kept.features[training], domain.labels[training])
         trainer.model.optimizer.learning_rate.assign(1e-4)
-        with Stopwatch() as once:
+        with runtime.Stopwatch() as once:
             inputs = [_outputs(lower, view()) for _ in range(views)] if is_kept else []
-        with Stopwatch() as training_itself:
+        with runtime.Stopwatch() as training_itself:
             for epoch in range(epochs):
                 trainer.one_epoch(
                     inputs[epoch % views] if is_kept else view(), targets[training], seed + epoch

@@ -31,12 +31,12 @@ from helpers import (
     transfer,
 )
 from helpers.course import bundle, editions, lessons, pages
-from helpers.study import autopsy, comparison, domains, experiments, strategies
+from helpers.study import autopsy, comparison, domains, experiments, plan, strategies
 
 ROOMS = (
     *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
     *(parallel, checkpoints, backbones, features, classifier, training, transfer, evaluate),
-    *(domains, experiments, comparison, strategies, autopsy),
+    *(domains, experiments, comparison, strategies, plan, autopsy),
     *(pages, lessons, editions, bundle, explore),
 )
 # Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
@@ -59,7 +59,7 @@ WITHOUT_NONSENSE = {
     *("training.place_of", "training.scheduler", "training.progress_bar"),
     "domains.source_of",  # every table has a source, if an empty one
     *("experiments.append", "experiments.provenance"),  # records of `run`
-    *("strategies.base_cells", "strategies.all_cells"),
+    *("plan.base_cells", "plan.all_cells", "strategies.load_base"),
     # What they get are the course's own notebooks, found by `lessons.find`; a broken one ends a run by name,
     # see test_lessons.py.
     *("pages.render", "pages.write", "pages.write_reference", "pages.write_index"),
@@ -621,7 +621,7 @@ CASES = {
     ],
     "experiments.missing": [
         (
-            lambda m, b: experiments.missing(strategies.grid_cells(), autopsy.RESULTS),
+            lambda m, b: experiments.missing(plan.grid_cells(), autopsy.RESULTS),
             "'autopsy.csv' has no column domain, part, .*of another experiment. Name another file",
         ),
     ],
@@ -674,27 +674,27 @@ CASES = {
         (lambda m, b: comparison.recommend(90, 3, "speech"), "domain is 'speech'. Choose one of dogs and c"),
         (lambda m, b: comparison.recommend(90, 3, "digits", PETS), "grid is .*Give a table with domain and"),
     ],
-    "strategies.grid_cells": [
-        (lambda m, b: strategies.grid_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch, h"),
+    "plan.grid_cells": [
+        (lambda m, b: plan.grid_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch, h"),
         (
-            lambda m, b: strategies.grid_cells(domain_names=["speech"]),
+            lambda m, b: plan.grid_cells(domain_names=["speech"]),
             "domain_names is 'speech'. Choose one of",
         ),
         (
-            lambda m, b: strategies.grid_cells(sizes=["few"]),
+            lambda m, b: plan.grid_cells(sizes=["few"]),
             "sizes has 'few'. Give numbers of pictures, or '",
         ),
-        (lambda m, b: strategies.grid_cells(seeds=0), "seeds is 0. Give a whole number from 1 on"),
+        (lambda m, b: plan.grid_cells(seeds=0), "seeds is 0. Give a whole number from 1 on"),
     ],
-    "strategies.search_cells": [
-        (lambda m, b: strategies.search_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch")
+    "plan.search_cells": [
+        (lambda m, b: plan.search_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch")
     ],
-    "strategies.compare": [
-        (lambda m, b: strategies.compare("results.csv", [], workers=-1), "workers is -1. Give a whole number")
+    "plan.compare": [
+        (lambda m, b: plan.compare("results.csv", [], workers=-1), "workers is -1. Give a whole number")
     ],
-    "strategies.measure": [
+    "plan.measure": [
         (
-            lambda m, b: strategies.measure({**strategies.grid_cells()[0], "domain": "speech"}),
+            lambda m, b: plan.measure({**plan.grid_cells()[0], "domain": "speech"}),
             "name is 'speech'. Choose one of dogs and cats",
         ),
     ],
