@@ -10,10 +10,9 @@ from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, log_loss
 
 from . import checks, images, runtime, splits
+from .features import outputs_of
 from .framework import keras, tf
 from .transfer import base_of, classes_of, logistic_regression_head
-
-BATCH_SIZE = 32
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,8 @@ def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] | Non
     checks.table(data, "path", *({"label"} & set(getattr(data, "columns", ()))))
     if "label" in data:
         checks.labels_among(classes, data["label"])
-    paths = data["path"].tolist()
-    images.check(paths)
-    probabilities = np.empty((len(paths), len(classes)), np.float32)
-    for start in range(0, len(paths), BATCH_SIZE):
-        pictures = images.read_many(paths[start : start + BATCH_SIZE], model.input_shape[1])
-        outputs = model.predict_on_batch(pictures.astype(np.float32))
-        probabilities[start : start + BATCH_SIZE] = probabilities_of(outputs)
-    return probabilities
+    images.check(data["path"])
+    return probabilities_of(outputs_of(model, data["path"].tolist()))
 
 
 def probabilities_of(outputs: np.ndarray) -> np.ndarray:
@@ -101,8 +94,9 @@ def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] |
     """
     classes = _classes_of(model, classes)
     picture = images.read(runtime.path_of(path), model.input_shape[1])
-    output = model.predict_on_batch(picture[None].astype(np.float32))
-    found = pd.Series(probabilities_of(output)[0], index=list(classes), name="probability")
+    found = pd.Series(
+        probabilities_of(outputs_of(model, picture[None]))[0], index=list(classes), name="probability"
+    )
     return found.sort_values(ascending=False)
 
 

@@ -7,7 +7,7 @@ turns the training of a head from minutes into a second (the term is from Keras'
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -80,40 +80,49 @@ def cached_outputs(network: keras.Model, paths: list[str], keep: bool = True) ->
     return np.stack([rows[key] for key in keys]) if keys else empty
 
 
-def outputs_of(network: keras.Model, paths: list[str]) -> np.ndarray:
-    """Run a network over picture files, in inference mode.
+def outputs_of(
+    network: keras.Model,
+    inputs: Sequence[str] | np.ndarray,
+    forward: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> np.ndarray:
+    """Run a network over pictures, in inference mode.
 
     Args:
-        network: takes float32 `(n, size, size, 3)`, RGB, 0-255.
-        paths: n files.
+        network: takes float32 `(n, height, width, channels)`: pictures, RGB, 0-255, or a feature map.
+        inputs: n picture files, or what the network takes as an array of any kind of number.
+        forward: of `forward_of(network, fixed=False)`, for whoever calls again and again.
 
     Returns:
-        float32 array `(n, …)`, what the network says of each picture.
+        float32 array `(n, …)`, what the network says of each input.
+
+    Raises:
+        ValueError: `network` is no such network, or there are no inputs.
+        images.UnreadableImage: a file that is no sound picture.
     """
-
     _check_network("network", network)
-    if not len(paths):
-        raise checks.CourseError("paths is empty. Name at least one picture.")
-
+    if not len(inputs):
+        raise checks.CourseError("inputs is empty. Name at least one picture.")
     image_size = network.input_shape[1]
+
+    def read(rows: np.ndarray) -> np.ndarray:
+        if isinstance(inputs, np.ndarray):
+            return inputs[rows]
+        return images.read_many([inputs[row] for row in rows], image_size)
+
     with out_of_memory_explained(BATCH_SIZE, image_size):
         if parallel.n_devices(network) > 1:
-
-            def read(rows: np.ndarray) -> np.ndarray:
-                return images.read_many([paths[row] for row in rows], image_size)
-
-            return parallel.outputs_of(network, read, len(paths), BATCH_SIZE)
-        forward = forward_of(network)
+            return parallel.outputs_of(network, read, len(inputs), BATCH_SIZE)
+        run = forward or forward_of(network)
         # One array from the start: a list of parts, put together in the end, would need twice the memory.
-        outputs = np.empty((len(paths), *network.output_shape[1:]), np.float32)
+        outputs = np.empty((len(inputs), *network.output_shape[1:]), np.float32)
 
-        def run(start: int) -> None:
-            batch = images.read_many(paths[start : start + BATCH_SIZE], image_size)
-            outputs[start : start + len(batch)] = forward(tf.cast(batch, tf.float32))
+        def put(start: int) -> None:
+            rows = np.arange(start, min(start + BATCH_SIZE, len(inputs)))
+            outputs[rows] = run(tf.cast(read(rows), tf.float32))
 
-        starts = range(0, len(paths), BATCH_SIZE)
+        starts = range(0, len(inputs), BATCH_SIZE)
         with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
-            list(runtime.progress(pool.map(run, starts), f"features of {network.name}", len(starts)))
+            list(runtime.progress(pool.map(put, starts), f"outputs of {network.name}", len(starts)))
         return outputs
 
 

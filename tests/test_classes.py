@@ -173,7 +173,7 @@ def test_warm_up_and_fine_tuning_follow_their_weights(birds, from_layer):
     """Labels at random: all that is to be learnt is how frequent each class is."""
     names = np.array(["sparrow"] * 26 + ["robin"] * 6)
     data = birds.assign(label=np.random.default_rng(1).permutation(names))
-    batches = ImageBatches(data, SIZE, 32, classes=NAMES)
+    batches = ImageBatches(data, SIZE, 8, classes=NAMES)
     means = []
     for weights in (None, {0: 1.0, 1: 1.0}, {"sparrow": 0.1, "robin": 9.0}):
         keras.utils.set_random_seed(0)

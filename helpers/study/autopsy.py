@@ -154,8 +154,7 @@ def tutorials_recipe(
         return np.stack([AUGMENTER(pictures[row], rng, IMAGE_SIZE) for row in rows]).astype(np.float32)
 
     def accuracy(inputs: np.ndarray, rows: np.ndarray) -> float:
-        outputs = [predict(inputs[i : i + BATCH_SIZE]) for i in range(0, len(rows), BATCH_SIZE)]
-        return float(((np.concatenate(outputs)[:, 0] > 0.5) == targets[rows]).mean())
+        return float(((features.outputs_of(model, inputs)[:, 0] > 0.5) == targets[rows]).mean())
 
     def full_batches(rows: np.ndarray) -> np.ndarray:
         return rows[: len(rows) // BATCH_SIZE * BATCH_SIZE]
@@ -184,9 +183,6 @@ def tutorials_recipe(
             transfer.compile_classifier(model, recipe.learning_rate)
         training_accuracy = [epoch() for _ in range(FINE_TUNING_EPOCHS)][-1]
     changed = any(not np.array_equal(*pair) for pair in zip(before, base.get_weights()))
-
-    def predict(inputs: np.ndarray) -> np.ndarray:
-        return np.asarray(model(inputs, training=False))
 
     whole = np.stack([images.fit(pictures[row], IMAGE_SIZE) for row in validation]).astype(np.float32)
     filled = full_batches(validation)

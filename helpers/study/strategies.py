@@ -14,7 +14,6 @@ import pandas as pd
 
 from .. import backbones, checks, evaluate, features, runtime, training, transfer
 from ..augment import Augmenter
-from ..features import forward_of
 from ..framework import keras, tf
 from . import domains
 from .comparison import (
@@ -118,19 +117,12 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
     with runtime.Stopwatch() as watch:
         if base.name == backbones.DEFAULT:
             lower, upper = features.split_base(base, FROM_LAYER)
-            activations = _outputs(lower, domain.pictures)
-            maps = _outputs(upper, activations)
+            activations = features.outputs_of(lower, domain.pictures)
+            maps = features.outputs_of(upper, activations)
         else:
-            maps = _outputs(base, domain.pictures)
+            maps = features.outputs_of(base, domain.pictures)
     n = len(domain.pictures)
     return Bottleneck(maps.mean(axis=(1, 2)), activations, watch.seconds / n, watch.cpu_seconds / n)
-
-
-def _outputs(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Return the model's outputs in inference mode."""
-    forward = forward_of(model)
-    starts = runtime.progress(range(0, len(inputs), BATCH_SIZE), model.name)
-    return np.concatenate([forward(tf.cast(inputs[i : i + BATCH_SIZE], tf.float32)).numpy() for i in starts])
 
 
 # --- training a cell ------------------------------------------------------------------------------------
@@ -260,7 +252,7 @@ class Trainer:
     def __init__(self, model: keras.Model):
         self.model, self.first_weights = model, model.get_weights()
         transfer.compile_classifier(model, learning_rate=1e-3)
-        self._forward = forward_of(model, fixed=False)
+        self._forward = features.forward_of(model, fixed=False)
         shape, outputs = model.input_shape[1:], model.output_shape[-1]
         nothing = np.zeros((2, *shape)), np.zeros((2, outputs) if outputs > 1 else 2, np.float32)
         self._fit(nothing, nothing, steps=1, patience=Patience(1, 1), seed=0)
@@ -321,10 +313,7 @@ class Trainer:
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:
         """Return the model's outputs `(n, outputs)`."""
-        starts = range(0, len(inputs), 128)
-        return np.concatenate(
-            [self._forward(tf.cast(inputs[i : i + 128], tf.float32)).numpy() for i in starts]
-        )
+        return features.outputs_of(self.model, inputs, self._forward)
 
 
 def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
@@ -378,7 +367,7 @@ def whole_or_kept(
         trainer.warm_up(kept.features[training], domain.labels[training])
         trainer.model.optimizer.learning_rate.assign(1e-4)
         with runtime.Stopwatch() as once:
-            inputs = [_outputs(lower, view()) for _ in range(views)] if is_kept else []
+            inputs = [features.outputs_of(lower, view()) for _ in range(views)] if is_kept else []
         with runtime.Stopwatch() as training_itself:
             for epoch in range(epochs):
                 trainer.one_epoch(

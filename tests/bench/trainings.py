@@ -243,7 +243,7 @@ def _features_with_mirror(base: keras.Model, views: np.ndarray) -> np.ndarray:
     pictures = keras.Input(base.input_shape[1:])
     both_sides = [base(pictures), base(keras.ops.flip(pictures, axis=2))]
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Average()(both_sides))
-    return strategies._outputs(keras.Model(pictures, pooled), views)
+    return features.outputs_of(keras.Model(pictures, pooled), views)
 
 
 def _whole(picture: np.ndarray, size: int) -> np.ndarray:

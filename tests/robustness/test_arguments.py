@@ -337,7 +337,7 @@ CASES = {
     ],
     "features.forward_of": [(lambda m, b: features.forward_of(None), "network is None. Give a network")],
     "features.outputs_of": [
-        (lambda m, b: features.outputs_of(m, []), "paths is empty. Name at least one picture")
+        (lambda m, b: features.outputs_of(m, []), "inputs is empty. Name at least one picture")
     ],
     "parallel.share": [
         (lambda m, b: parallel.share(-1, 0, 2), "n is -1. Give a whole number from 0 on"),
