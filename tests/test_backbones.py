@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import backbones, checkpoints, features, images, transfer
+from helpers import backbones, features, images, lite0, transfer
 
 MOBILENET_FILE = "mobilenet_2_5_224_tf_no_top.h5"
 
@@ -17,7 +17,7 @@ def keras_models_folder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def lite0():
+def network():
     return backbones.load("efficientnet_lite0", image_size=64)
 
 
@@ -91,24 +91,24 @@ def test_turning_the_first_kernel_equals_turning_the_channels(pictures):
     np.testing.assert_allclose(convolution(pictures), bgr, rtol=1e-3, atol=1e-3)
 
 
-def test_without_preprocessing_the_caller_must_scale(lite0, pictures):
+def test_without_preprocessing_the_caller_must_scale(network, pictures):
     bare = backbones.load("efficientnet_lite0", image_size=64, preprocess=False)
     assert "preprocessing" not in [layer.name for layer in bare.layers]
-    np.testing.assert_allclose(bare((pictures - 127) / 128), lite0(pictures), atol=1e-4)
+    np.testing.assert_allclose(bare((pictures - 127) / 128), network(pictures), atol=1e-4)
 
 
-def test_lite0_weights_are_loaded_whole(lite0):
-    state = checkpoints.read_state_dict(backbones.lite0_file(), backbones.LITE0_SHA256)
+def test_lite0_weights_are_loaded_whole(network):
+    state = lite0.read_state_dict(lite0.file(), lite0.SHA256)
     features = {
         name for name in state if not name.endswith("num_batches_tracked") and not name.startswith("_fc")
     }
-    assert len(lite0.weights) == len(features)
-    assert sum(state[name].size for name in features) == lite0.count_params()
+    assert len(network.weights) == len(features)
+    assert sum(state[name].size for name in features) == network.count_params()
 
 
 def test_lite0_knows_cats_and_dogs(photos):
     """With ImageNet's own classifier put back, the network names dogs dogs and cats cats."""
-    state = checkpoints.read_state_dict(backbones.lite0_file(), backbones.LITE0_SHA256)
+    state = lite0.read_state_dict(lite0.file(), lite0.SHA256)
     some = photos.groupby("label").head(20)
     base = backbones.load("efficientnet_lite0", image_size=224)
     pooled = np.array(base(images.read_many(some["path"], 224).astype("float32"))).mean(axis=(1, 2))
@@ -153,9 +153,9 @@ def test_weights_that_cannot_be_had(monkeypatch, tmp_path):
 
 def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "lite0.pth"
-    damaged.write_bytes(backbones.lite0_file().read_bytes()[:-1] + b"!")
-    monkeypatch.setattr(backbones, "lite0_file", lambda: damaged)
-    with pytest.raises(checkpoints.RefusedCheckpoint, match="lite0.pth"):
+    damaged.write_bytes(lite0.file().read_bytes()[:-1] + b"!")
+    monkeypatch.setattr(lite0, "file", lambda: damaged)
+    with pytest.raises(lite0.RefusedCheckpoint, match="lite0.pth"):
         backbones.load("efficientnet_lite0", image_size=32)
 
 

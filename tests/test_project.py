@@ -17,7 +17,7 @@ from helpers.runtime import COURSE_FOLDER
 # and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
 ROOMS = (
     *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
-    *("framework", "augment", "parallel", "checkpoints", "backbones", "features", "classifier"),
+    *("framework", "augment", "parallel", "lite0", "backbones", "features", "classifier"),
     *("training", "transfer", "evaluate"),
     *(
         "study.domains",

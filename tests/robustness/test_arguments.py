@@ -12,7 +12,6 @@ from faults import table
 from helpers import (
     augment,
     backbones,
-    checkpoints,
     checks,
     classifier,
     colab,
@@ -23,6 +22,7 @@ from helpers import (
     features,
     framework,
     images,
+    lite0,
     parallel,
     runtime,
     splits,
@@ -35,7 +35,7 @@ from helpers.study import autopsy, comparison, domains, experiments, plan, strat
 
 ROOMS = (
     *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
-    *(parallel, checkpoints, backbones, features, classifier, training, transfer, evaluate),
+    *(parallel, lite0, backbones, features, classifier, training, transfer, evaluate),
     *(domains, experiments, comparison, strategies, plan, autopsy),
     *(pages, lessons, editions, bundle, explore),
 )
@@ -48,7 +48,7 @@ WITHOUT_NONSENSE = {
     *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
     *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
     *("drawings.mirrored", "drawings.both_sides"),
-    *("backbones.lite0_file", "features.fingerprint", "features.out_of_memory_explained"),
+    *("lite0.file", "lite0.build", "features.fingerprint", "features.out_of_memory_explained"),
     *("parallel.strategy_of", "parallel.n_devices", "parallel.is_chief", "parallel.spread"),
     *("parallel.outputs_of", "parallel.fit"),
     *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
@@ -295,12 +295,12 @@ CASES = {
             r"classes=\('cat', 'cow'\) lacks .*dog",
         ),
     ],
-    "checkpoints.read_state_dict": [
+    "lite0.read_state_dict": [
         (
-            lambda m, b: checkpoints.read_state_dict("none.pth", "0" * 64),
+            lambda m, b: lite0.read_state_dict("none.pth", "0" * 64),
             "no file 'none.pth'.*Check the path",
         ),
-        (lambda m, b: checkpoints.read_state_dict("none.pth", "0"), "sha256 is '0'. Give the sum's 64"),
+        (lambda m, b: lite0.read_state_dict("none.pth", "0"), "sha256 is '0'. Give the sum's 64"),
     ],
     "backbones.load": [
         (
