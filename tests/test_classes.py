@@ -200,6 +200,16 @@ def test_cross_validation_follows_its_weights(birds):
     assert weighted.confusion["sparrow"].sum() > plain.confusion["sparrow"].sum()
 
 
+def test_fine_tuning_ends_with_the_weights_of_its_best_epoch(model, birds):
+    """Validated with every label exchanged, it gets worse the better it learns."""
+    exchanged = birds.assign(label=birds["label"].map({"robin": "sparrow", "sparrow": "robin"}))
+    train, val = (ImageBatches(part, SIZE, 8, classes=NAMES) for part in (birds, exchanged))
+    losses = transfer.fine_tune(model, train, val, epochs=4, learning_rate=0.01).history["val_loss"]
+    assert losses[-1] > 1.1 * min(losses)
+    found = evaluate.report(model, exchanged).log_loss
+    np.testing.assert_allclose(found, min(losses), rtol=0.02)  # the losses have the penalty in them
+
+
 # --- tables without labels ----------------------------------------------------------------------------
 
 

@@ -152,7 +152,7 @@ FAULTS = (
         "training",
         "    model.load_weights(best)\n    return _history",
         "    return _history",
-        "tests/test_transfer.py -k best_epoch",
+        "tests/test_classes.py -k best_epoch",
     ),
     Fault(
         "Adam begins anew when a training goes on",
