@@ -20,7 +20,14 @@ from .framework import keras
 
 
 class Parameters(NamedTuple):
-    """What is done to one picture; the defaults do nothing."""
+    """What is done to one picture; the defaults do nothing.
+
+    Example:
+        >>> augment.Parameters(zoom=0.5, angle=15)
+        Parameters(zoom=0.5, across=0.5, down=0.5, angle=15, brightness=1.0, flip=False)
+
+    See also: `Augmenter`, which draws them at random.
+    """
 
     zoom: float = 1.0  # the share of the height and width that is kept, in (0, 1]; smaller looks closer
     across: float = 0.5  # where the kept part lies, from 0 (left) to 1 (right)
@@ -43,6 +50,14 @@ class Augmenter:
 
     Raises:
         ValueError: for a range outside these bounds.
+
+    Example:
+        >>> augmenter = augment.Augmenter(zoom_range=(0.5, 1), rotation=15, horizontal_flip=True)
+        >>> cat = drawings.draw_pet("cat", seed=8)
+        >>> augmenter(cat, np.random.default_rng(0), image_size=64).shape
+        (64, 64, 3)
+
+    See also: `ImageBatches`, which takes one.
     """
 
     zoom_range: tuple[float, float] = (1.0, 1.0)
@@ -101,6 +116,13 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
     Returns:
         uint8 array `(image_size, image_size, 3)` or `(height, width, 3)`, 0-255. Where the frame reaches
         beyond the picture, the picture is mirrored at its edge.
+
+    Example:
+        >>> cat = drawings.draw_pet("cat", seed=8)
+        >>> augment.apply(cat, augment.Parameters(zoom=0.5, angle=15), image_size=64).shape
+        (64, 64, 3)
+
+    See also: `affine_matrix` for the geometry of it.
     """
     checks.picture("image", image)
     if image_size is not None:
@@ -131,6 +153,12 @@ def affine_matrix(size: tuple[int, int], target: tuple[int, int], parameters: Pa
 
     Returns:
         float array `(2, 3)`: a point (x, y) of the picture goes to `matrix @ (x, y, 1)` of the result.
+
+    Example:
+        >>> mirrored = augment.Parameters(zoom=0.5, flip=True)
+        >>> augment.affine_matrix((224, 224), (224, 224), mirrored).round(3)
+        array([[  -2. ,    0. ,  334.5],
+               [   0. ,    2. , -111.5]])
     """
     for name, pair in (("size", size), ("target", target)):
         if len(pair) != 2:
@@ -183,6 +211,13 @@ class ImageBatches(keras.utils.PyDataset):
     Raises:
         ValueError: `data` is empty, a label is not among `classes`, or a size is below 1.
         images.UnreadableImage: a file is no sound picture; the error names it.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> batches = augment.ImageBatches(data, image_size=64, batch_size=5)
+        >>> pictures, targets = batches[0]
+        >>> len(batches), pictures.shape, targets.shape, batches.classes
+        (3, (5, 64, 64, 3), (5,), ('cat', 'dog'))
     """
 
     def __init__(

@@ -62,6 +62,13 @@ def load(
         ValueError: an unknown name, weights, width or a picture that is too small.
         FileNotFoundError: weights that are neither on disk nor to be had from the network.
         lite0.RefusedCheckpoint: a pretrained file with a wrong hash.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> base.input_shape, base.output_shape
+        ((None, 32, 32, 3), (None, 1, 1, 1280))
+
+    See also: `transfer.build_classifier`, which puts a head on it.
     """
     checks.choice("name", name, NAMES)
     checks.choice("weights", weights, ("imagenet", None))

@@ -44,6 +44,16 @@ def build_classifier(
 
     Raises:
         ValueError: fewer than two classes, a share outside its range, an unknown pooling.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> model.output_shape, model.classes
+        ((None, 1), ('cat', 'dog'))
+        >>> transfer.build_classifier(base, ("bird", "cat", "dog")).output_shape
+        (None, 3)
+
+    See also: `transfer.warm_up` and `transfer.warm_up_on_features`, which train the head.
     """
     check_base(base)
     checks.classes(classes)
@@ -134,6 +144,14 @@ def base_of(model: keras.Model) -> keras.Model:
 
     Raises:
         ValueError: `model` is no classifier of `build_classifier`.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> transfer.base_of(model) is base
+        True
+
+    See also: `head_of`.
     """
     layers_of = model.layers if isinstance(model, keras.Model) else []
     for layer in layers_of:
@@ -151,6 +169,14 @@ def head_of(model: keras.Model) -> keras.Model:
 
     Raises:
         ValueError: `model` is no classifier with average pooling.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> head = transfer.head_of(transfer.build_classifier(base, ("cat", "dog")))
+        >>> head.input_shape, head.output_shape
+        ((None, 1280), (None, 1))
+
+    See also: `base_of`.
     """
     base = base_of(model)
     if "pool" not in [layer.name for layer in model.layers]:
@@ -163,7 +189,18 @@ def head_of(model: keras.Model) -> keras.Model:
 
 
 def freeze(base: keras.Model) -> None:
-    """Mark every weight of the base as fixed. It counts from the next `compile` on."""
+    """Mark every weight of the base as fixed. It counts from the next `compile` on.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> transfer.freeze(base)
+        >>> transfer.compile_classifier(model, learning_rate=0.001)
+        >>> int(transfer.count_weights(model)["trainable"])
+        1281
+
+    See also: `unfreeze`.
+    """
     check_base(base)
     base.trainable = False
 
@@ -184,6 +221,14 @@ def unfreeze(base: keras.Model, from_layer: str | None = None, batch_norm_traini
 
     Raises:
         ValueError: the base has no layer of that name.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> transfer.unfreeze(base, from_layer="block7a_expand_conv")
+        >>> [layer.name for layer in base.layers if layer.trainable and layer.weights]
+        ['block7a_expand_conv', 'block7a_depthwise_conv', 'block7a_project_conv', 'top_conv']
+
+    See also: `freeze`; `transfer.fine_tune`, which calls this.
     """
     check_base(base)
     names = [layer.name for layer in base.layers]
@@ -197,7 +242,15 @@ def unfreeze(base: keras.Model, from_layer: str | None = None, batch_norm_traini
 
 
 def count_weights(model: keras.Model) -> pd.Series:
-    """Return how many numbers training would change, and how many it would leave: int, two rows."""
+    """Return how many numbers training would change, and how many it would leave: int, two rows.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> transfer.freeze(base)
+        >>> transfer.count_weights(model).to_dict()
+        {'trainable': 1281, 'frozen': 3413024}
+    """
 
     if not isinstance(model, keras.layers.Layer):
         raise checks.CourseError(f"model is {checks.shown(model)}. Give a model, or one of its layers.")
@@ -212,7 +265,17 @@ def count_weights(model: keras.Model) -> pd.Series:
 
 
 def compile_classifier(model: keras.Model, learning_rate: float) -> None:
-    """Compile with Adam, cross-entropy and accuracy: what the trainable flags are now is what counts."""
+    """Compile with Adam, cross-entropy and accuracy: what the trainable flags are now is what counts.
+
+    Example:
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> transfer.compile_classifier(model, learning_rate=0.001)
+        >>> model.loss.name, round(float(model.optimizer.learning_rate), 6)
+        ('binary_crossentropy', 0.001)
+
+    See also: `freeze` and `unfreeze`, which count once the model is compiled again.
+    """
     without_xla(_check_model(model))
     checks.number("learning_rate", learning_rate, above=0, most=1)
     two_classes = model.output_shape[-1] == 1
@@ -248,6 +311,16 @@ def save(model: keras.Model, path: Path | str, classes: Sequence[str] | None = N
     Raises:
         ValueError: the path does not end in `.keras`, the classes are not the model's, or the file
             cannot be written.
+
+    Example:
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> transfer.save(model, "cats_and_dogs.keras")
+        >>> loaded, classes = transfer.load("cats_and_dogs.keras")
+        >>> classes
+        ['cat', 'dog']
+
+    See also: `load`.
     """
     path = runtime.path_of(path)
     if path.suffix != ".keras":
@@ -275,6 +348,15 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
         FileNotFoundError: there is no such file.
         ValueError: it is damaged, holds no names of classes, was saved by a newer Keras that this one does
             not understand, or carries code.
+
+    Example:
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> transfer.save(transfer.build_classifier(base, ("cat", "dog")), "cats_and_dogs.keras")
+        >>> model, classes = transfer.load("cats_and_dogs.keras")
+        >>> model.input_shape, classes
+        ((None, 32, 32, 3), ['cat', 'dog'])
+
+    See also: `save`, `evaluate.predict`.
     """
     path = runtime.path_of(path)
     if not path.is_file():

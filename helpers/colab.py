@@ -100,6 +100,13 @@ def training_folder(name: str) -> Path:
     On Colab it is kept, so that a training goes on after a disconnect. Elsewhere it is a new one of that
     name, deleted when Python ends, so that a lesson that shows an interrupted training shows the same each
     time, also where another kernel runs it at that moment.
+
+    Example:
+        >>> folder = colab.training_folder("fine_tuning")
+        >>> folder.name, folder.is_dir()
+        ('fine_tuning', True)
+
+    See also: `transfer.fine_tune`, which keeps its checkpoints there.
     """
     if is_colab():
         return runtime.kept("trainings", name)
@@ -116,6 +123,15 @@ def own_photo(path: str | Path | None = None) -> Path:
 
     Raises:
         FileNotFoundError: there is no file at `path`.
+
+    Example:
+        >>> _ = datasets.draw_pets(2, seed=0, folder="my_photos")
+        >>> colab.own_photo("my_photos/dog/dog.0.jpg").name
+        'dog.0.jpg'
+        >>> colab.own_photo().name  # on Colab: asks for an upload
+        'drawn_dog.png'
+
+    See also: `evaluate.predict_photo`.
     """
     if path is not None:
         photo = runtime.path_of(path)

@@ -118,6 +118,13 @@ def load_dog_cat() -> pd.DataFrame:
     Raises:
         DataError: `COURSE_DATA` names nothing usable, or a file is missing or differs from the list, or
             the data folder cannot be written.
+
+    Example:
+        >>> data = datasets.load_dog_cat()
+        >>> data["label"].value_counts().to_dict()
+        {'cat': 700, 'dog': 699}
+
+    See also: `load_folder` for pictures of one's own, `draw_pets` for drawn ones.
     """
     named = os.environ.get("COURSE_DATA")
     kept_copy = runtime.local("dog-cat")
@@ -165,6 +172,14 @@ def load_folder(folder: str | Path) -> pd.DataFrame:
         CourseError: what is given is no path.
         DataError: the folder is missing or empty, has no class folders or only one, or one of them
             holds no image; the archive is damaged, encrypted, unsafe or too large.
+
+    Example:
+        >>> _ = datasets.draw_pets(12, seed=0, folder="my_pets")
+        >>> data = datasets.load_folder("my_pets")
+        >>> data["label"].value_counts().to_dict()
+        {'cat': 6, 'dog': 6}
+
+    See also: `load_unlabelled` for images to predict on.
     """
     folder, left_out = _folder_of(folder), defaultdict(list)
     inside, files = _visible(folder, left_out)
@@ -203,6 +218,13 @@ def load_unlabelled(folder: str | Path) -> pd.DataFrame:
         CourseError: what is given is no path.
         DataError: the folder is missing or holds no image; the archive is damaged, encrypted, unsafe or too
             large.
+
+    Example:
+        >>> _ = datasets.draw_pets(12, seed=0, folder="my_pets")
+        >>> datasets.load_unlabelled("my_pets").shape
+        (12, 1)
+
+    See also: `load_folder` for images with labels.
     """
     folder, left_out = _folder_of(folder), defaultdict(list)
     paths = _pictures_below(folder, left_out)
@@ -226,6 +248,13 @@ def draw_pets(
 
     Raises:
         DataError: `n` is too small to have both classes, or leaves no originals to copy.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> data["label"].value_counts().to_dict()
+        {'cat': 6, 'dog': 6}
+        >>> Path(data["path"][0]).name
+        'cat.0.jpg'
     """
     for name, value, least in (("n", n, 0), ("seed", seed, 0), ("size", size, 1)):
         checks.whole_number(name, value, least)
@@ -266,7 +295,13 @@ def check() -> str:
 
 
 def manifest() -> dict[str, str]:
-    """Return the SHA-256 sum of each photo, by its place: `{"cat/cat.0.jpg": "ab12…", …}`."""
+    """Return the SHA-256 sum of each photo, by its place: `{"cat/cat.0.jpg": "ab12…", …}`.
+
+    Example:
+        >>> sums = datasets.manifest()
+        >>> len(sums), len(sums["cat/cat.0.jpg"])
+        (1399, 64)
+    """
     lines = MANIFEST.read_text(encoding="ascii").splitlines()
     pairs = (line.split("  ", 1) for line in lines)
     return {"/".join(PurePosixPath(name).parts[-2:]): checksum for checksum, name in pairs}

@@ -172,6 +172,12 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
 
     Raises:
         ValueError: for any other label, or a number below its least.
+
+    Example:
+        >>> drawings.draw_pet("cat", seed=8, size=64).shape
+        (64, 64, 3)
+
+    See also: `datasets.draw_pets` for many, saved as files.
     """
     checks.choice("label", label, LABELS)
     checks.whole_number("seed", seed, 0)
@@ -212,6 +218,10 @@ def test_card(size: int = 224) -> np.ndarray:
 
     Returns:
         uint8 array `(size, size, 3)`, red-green-blue, 0-255.
+
+    Example:
+        >>> drawings.test_card(64).shape
+        (64, 64, 3)
     """
     checks.whole_number("size", size, 1)
     sheet = Sheet(size, (250, 247, 240))

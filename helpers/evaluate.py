@@ -57,6 +57,15 @@ def predict(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] | Non
     Raises:
         ValueError: the classes are not the model's, or `data` has others.
         images.UnreadableImage: a file is no sound picture; the error names it.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> evaluate.predict(model, data).shape
+        (12, 2)
+
+    See also: `report`, which scores them, too; `predict_photo` for one file.
     """
     classes = _classes_of(model, classes)
     checks.table(data, "path", *({"label"} & set(getattr(data, "columns", ()))))
@@ -91,6 +100,16 @@ def predict_photo(model: keras.Model, path: Path | str, classes: Sequence[str] |
     Raises:
         ValueError: `classes` are given, and are not the model's.
         images.UnreadableImage: the file is no picture; the error names it.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> found = evaluate.predict_photo(model, data["path"][0])
+        >>> sorted(found.index), round(float(found.sum()), 3)
+        (['cat', 'dog'], 1.0)
+
+    See also: `predict` for many.
     """
     classes = _classes_of(model, classes)
     picture = images.read(runtime.path_of(path), model.input_shape[1])
@@ -113,6 +132,19 @@ def score(probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[st
 
     Raises:
         ValueError: no picture, or a label that is no class.
+
+    Example:
+        >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+        >>> report = evaluate.score(probabilities, ["cat", "dog", "dog"], ("cat", "dog"))
+        >>> print(report)
+        2 of 3 right: accuracy 0.667 (95 % interval 0.208 to 0.939), log loss 0.607
+        >>> report.confusion
+        predicted  cat  dog
+        true
+        cat          1    0
+        dog          1    1
+
+    See also: `report`, which predicts first.
     """
     checks.probabilities(probabilities, labels, classes)
     probabilities, labels, classes = np.asarray(probabilities), np.asarray(labels), list(classes)
@@ -136,13 +168,30 @@ def score(probabilities: np.ndarray, labels: Sequence[str], classes: Sequence[st
 
 
 def report(model: keras.Model, data: pd.DataFrame, classes: Sequence[str] | None = None) -> Report:
-    """Predict `data` with `model` and `score` the result: the course's one look at a test set."""
+    """Predict `data` with `model` and `score` the result: the course's one look at a test set.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> report = evaluate.report(model, data)
+        >>> report.n, report.low <= report.accuracy <= report.high
+        (12, True)
+
+    See also: `predict` and `score`, of which it is made; `predict_photo` for one file.
+    """
     checks.table(data, "path", "label")
     return score(predict(model, data, classes), data["label"], classes_of(model, classes))
 
 
 def accuracy_interval(right: int, n: int) -> tuple[float, float]:
-    """Return the 95 % interval of an accuracy of `right` out of `n` (Wilson, 1927)."""
+    """Return the 95 % interval of an accuracy of `right` out of `n` (Wilson, 1927).
+
+    Example:
+        >>> low, high = evaluate.accuracy_interval(196, 320)
+        >>> print(f"{low:.3f} to {high:.3f}")
+        0.558 to 0.664
+    """
     checks.whole_number("n", n, 1)
     checks.whole_number("right", right, 0, n)
     interval = binomtest(right, n).proportion_ci(confidence_level=0.95, method="wilson")
@@ -157,6 +206,16 @@ def worst_mistakes(
     Returns:
         The rows of `data` with the columns `predicted` and `probability` (of the true class) added,
         `most` rows at most. Look at them: some are wrong labels, not wrong predictions.
+
+    Example:
+        >>> data = datasets.draw_pets(3, seed=0)
+        >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+        >>> worst = evaluate.worst_mistakes(probabilities, data, ("cat", "dog"), most=1)
+        >>> worst[["label", "predicted", "probability"]]
+          label predicted  probability
+        1   cat       dog          0.2
+
+    See also: `predict`.
     """
     checks.table(data, "path", "label")
     checks.whole_number("most", most, 1)
@@ -192,6 +251,14 @@ def cross_validate(
 
     Returns:
         A `Report` over all n held-out predictions.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> report = evaluate.cross_validate(survey.edge_features(data), data, n_folds=3)
+        >>> report.n, report.low <= report.accuracy <= report.high
+        (12, True)
+
+    See also: `features.extract`, `splits.folds`.
     """
     checks.table(data, "path", "label")
     checks.same_length(features=features, data=data)
@@ -217,6 +284,12 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
     Returns:
         float32 array `(height, width)` of the feature map, 0 to 1: 1 where the evidence is strongest.
         All 0 where nothing speaks for the class.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=64)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> evaluate.grad_cam(model, drawings.draw_pet("cat", seed=8, size=64)).shape
+        (2, 2)
     """
     base = base_of(model)
     checks.picture("picture", picture)
@@ -263,6 +336,10 @@ def summarise_curve(accuracy: Sequence[float]) -> pd.Series:
 
     Raises:
         ValueError: fewer than two points.
+
+    Example:
+        >>> evaluate.summarise_curve([0.5, 0.8, 0.9, 0.9, 0.9]).round(2).to_dict()
+        {'start': 0.5, 'slope': 0.3, 'asymptote': 0.9}
     """
     accuracy = np.asarray(accuracy, float)
     if accuracy.ndim != 1 or len(accuracy) < 2 or not np.isfinite(accuracy).all():

@@ -103,6 +103,11 @@ def augmentation(
 
     Raises:
         ValueError: no picture, or a number outside its slider.
+
+    Example:
+        >>> explorer = explore.augmentation(drawings.test_card(64), zoom=0.5)  # in a notebook: with sliders
+        >>> print(explorer.still().alt_text)
+        50% kept, turned 15°, brightness × 1.20. Pictures: before; after.
     """
     checks.picture("image", image)
     checks.number("zoom", zoom, 0.2, 1)
@@ -150,6 +155,13 @@ def threshold(
 
     Raises:
         ValueError: not two classes, no picture, a label that is no class, or a number outside its slider.
+
+    Example:
+        >>> probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+        >>> labels = ["cat", "dog", "dog"]
+        >>> explorer = explore.threshold(probabilities, labels, ("cat", "dog"))  # in a notebook: with sliders
+        >>> print(explorer.still().alt_text.split(". ")[0])
+        Confusion table at threshold 0.50: 1 of 3 pictures on the wrong side
     """
     checks.classes(classes, 2)
     checks.probabilities(probabilities, labels, classes)

@@ -45,6 +45,14 @@ def extract(base: keras.Model, data: pd.DataFrame, keep: bool = True) -> np.ndar
     Raises:
         images.UnreadableImage: a file that is no sound picture; the error names it, before any is computed.
         ValueError: `base` is no network of pictures, or `data` has no paths.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> features.extract(base, data).shape
+        (12, 1280)
+
+    See also: `transfer.warm_up_on_features`, `evaluate.cross_validate`, which train on them.
     """
     _check_network("base", base)
     checks.table(data, "path")
@@ -139,6 +147,12 @@ def forward_of(network: keras.Model, fixed: bool = True) -> Callable[[tf.Tensor]
 
     Raises:
         ValueError: `network` is no such network.
+
+    Example:
+        >>> base = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Conv2D(4, 3)])
+        >>> run = features.forward_of(base)
+        >>> run(np.zeros((5, 32, 32, 3), np.float32)).numpy().shape
+        (5, 30, 30, 4)
     """
     _check_network("network", network)
     weights = _simplified_weights(network) if fixed else None

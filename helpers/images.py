@@ -65,7 +65,15 @@ _PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 class UnreadableImage(checks.CourseError):
-    """A file that cannot be turned into a picture. The message names it and says why."""
+    """A file that cannot be turned into a picture. The message names it and says why.
+
+    Example:
+        >>> try:
+        ...     images.read("gone.jpg")
+        ... except images.UnreadableImage as error:
+        ...     print(error)
+        gone.jpg does not exist. Replace the file, or remove it from the folder.
+    """
 
     def __init__(self, path: Path, reason: str, others: int = 0):
         more = f" Nor can {others} more be used: survey.inspect lists them." if others else ""
@@ -91,6 +99,16 @@ def read(path: str | os.PathLike, image_size: int | None = None, at_least: int |
 
     Raises:
         UnreadableImage: the file is missing, empty, cut short, damaged, too large, or no picture.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> picture = images.read(data["path"][0])
+        >>> picture.shape, picture.dtype
+        ((256, 256, 3), dtype('uint8'))
+        >>> images.read(data["path"][0], image_size=64).shape
+        (64, 64, 3)
+
+    See also: `read_many` for many files, `fit` for what a size does.
     """
     if at_least is not None:
         checks.whole_number("at_least", at_least, 1)
@@ -114,6 +132,11 @@ def fit(image: np.ndarray, image_size: int) -> np.ndarray:
 
     Returns:
         uint8 array `(image_size, image_size, 3)`.
+
+    Example:
+        >>> wide = np.zeros((100, 200, 3), np.uint8)
+        >>> images.fit(wide, 64).shape
+        (64, 64, 3)
     """
     checks.picture("image", image)
     checks.whole_number("image_size", image_size, 1)
@@ -136,6 +159,13 @@ def read_many(paths: Iterable[str | os.PathLike], image_size: int) -> np.ndarray
 
     Raises:
         UnreadableImage: for the first file that cannot be read.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> images.read_many(data["path"], image_size=64).shape
+        (12, 64, 64, 3)
+
+    See also: `read` for one file.
     """
     checks.whole_number("image_size", image_size, 1)
     paths = list(paths)

@@ -44,6 +44,10 @@ def local(*parts: str) -> Path:
 
     It lies where `kept` puts things, unless the environment variable `COURSE_LOCAL` names another
     folder: on Colab, the machine's own disk, since Drive is slow with many small files.
+
+    Example:
+        >>> runtime.local("my_pictures").parts[-2:]
+        ('data', 'my_pictures')
     """
     folder = path_of(os.environ.get("COURSE_LOCAL") or home(), "COURSE_LOCAL")
     return _with_parent(folder.joinpath("data", *parts))

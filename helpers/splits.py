@@ -18,6 +18,13 @@ def near_duplicate_groups(data: pd.DataFrame, max_distance: float = 0.07) -> np.
     An image without near-duplicates is a group of its own. If a resembles b, and b resembles c, all
     three form one group. Rows with one path are one group. Groups are numbered as they first appear. See
     `survey.find_near_duplicates` for `max_distance` and errors.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0, near_duplicates=2)
+        >>> splits.near_duplicate_groups(data)
+        array([0, 1, 2, 3, 4, 0, 5, 6, 7, 8, 9, 5])
+
+    See also: `survey.find_near_duplicates` for the pairs.
     """
     checks.table(data, "path")
     file, paths = pd.factorize(data["path"])
@@ -56,6 +63,16 @@ def split(
     Raises:
         ValueError: the fractions do not fit, or a class is too small to be in every part, or is missing
             from one since groups are too large; or copies of one picture could land in several parts.
+
+    Example:
+        >>> data = datasets.draw_pets(20, seed=0)
+        >>> train, val, test = splits.split(data, fractions=(0.6, 0.2, 0.2), seed=0)
+        >>> len(train), len(val), len(test)
+        (12, 4, 4)
+        >>> test["label"].value_counts().to_dict()
+        {'cat': 2, 'dog': 2}
+
+    See also: `folds`, which holds every image out once.
     """
     _check_fractions(fractions)
     _check_table(data, seed)
@@ -90,6 +107,16 @@ def folds(
     Raises:
         ValueError: fewer than two folds, or a class with fewer images than folds, or one that is missing
             from a part since groups are too large; or copies of one picture could land in several parts.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> for train, held_out in splits.folds(data, n_folds=3):
+        ...     print(len(train), "to train on,", len(held_out), "held out")
+        8 to train on, 4 held out
+        8 to train on, 4 held out
+        8 to train on, 4 held out
+
+    See also: `split`, `evaluate.cross_validate`.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -116,6 +143,12 @@ def class_weights(labels: Iterable) -> dict:
 
     The keys are the labels as they are: from `ImageBatches.labels` one gets the `{0: …, 1: …}` that
     Keras's `fit` takes as `class_weight`.
+
+    Example:
+        >>> splits.class_weights(["cat"] * 8 + ["dog"] * 2)
+        {'cat': 0.625, 'dog': 2.5}
+
+    See also: `oversample`, `undersample`.
     """
     from sklearn.utils.class_weight import compute_class_weight
 
@@ -134,6 +167,15 @@ def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
     Every image stays in at least once. For a training part only: before a split, copies of one image
     would land on both sides.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0).head(8)
+        >>> data["label"].value_counts().to_dict()
+        {'cat': 6, 'dog': 2}
+        >>> splits.oversample(data)["label"].value_counts().to_dict()
+        {'cat': 6, 'dog': 6}
+
+    See also: `undersample`, `class_weights`.
     """
     _check_table(data, seed, runtime.LARGEST_SEED)
     label = data["label"].to_numpy()
@@ -146,7 +188,17 @@ def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def undersample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept."""
+    """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0).head(8)
+        >>> data["label"].value_counts().to_dict()
+        {'cat': 6, 'dog': 2}
+        >>> splits.undersample(data)["label"].value_counts().to_dict()
+        {'cat': 2, 'dog': 2}
+
+    See also: `oversample`, `class_weights`.
+    """
     _check_table(data, seed, runtime.LARGEST_SEED)
     label = data["label"].to_numpy()
     smallest = np.unique(label, return_counts=True)[1].min()

@@ -25,6 +25,16 @@ def inspect(data: pd.DataFrame) -> pd.DataFrame:
     - `bytes`: size of the file
     - `brightness`: mean of the image in grey, 0 (black) to 255 (white)
     - `problem`: None if the image is fit to be trained on, otherwise why not (see `images.problem`)
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> facts = survey.inspect(data)
+        >>> facts[["label", "width", "height", "channels", "problem"]].head(2)
+          label  width  height  channels problem
+        0   cat    256     256         3    None
+        1   cat    256     256         3    None
+
+    See also: `find_near_duplicates`, which compares images with each other.
     """
     checks.table(data, "path")
     with ThreadPoolExecutor(images.THREADS) as pool:
@@ -55,6 +65,14 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07, most: i
 
     Raises:
         images.UnreadableImage: for the first image that cannot be read; `inspect` lists them all.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0, near_duplicates=2)
+        >>> pairs = survey.find_near_duplicates(data)
+        >>> sorted((Path(pair.path_a).name, Path(pair.path_b).name) for pair in pairs.itertuples())
+        [('cat.0.jpg', 'cat.5.jpg'), ('dog.0.jpg', 'dog.5.jpg')]
+
+    See also: `splits.near_duplicate_groups`, which numbers what belongs together.
     """
     checks.whole_number("most", most, 1)
     bands, n_pairs = close_pairs(data, max_distance), 0
@@ -111,6 +129,13 @@ def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
 
     Raises:
         images.UnreadableImage: for the first image that cannot be read.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> survey.edge_features(data).shape
+        (12, 576)
+
+    See also: `features.extract` for what a base network sees.
     """
     cells, directions = 8, 9
     checks.table(data, "path")

@@ -78,6 +78,17 @@ def warm_up(
         ValueError: batches that do not fit the model, a batch larger than the training pictures, a
             learning rate that wrecks the head (the model keeps the weights from before that epoch),
             or a memory that is too small.
+
+    Example:
+        >>> layers = [keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
+        >>> base = keras.Sequential(layers)  # a small one, in place of backbones.load
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> train, val = (augment.ImageBatches(datasets.draw_pets(12, seed), 32, 6) for seed in (0, 1))
+        >>> history = transfer.warm_up(model, train, val, epochs=2).history
+        >>> sorted(history), len(history["val_accuracy"])
+        (['accuracy', 'loss', 'val_accuracy', 'val_loss'], 2)
+
+    See also: `warm_up_on_features`, faster where nothing is augmented; `fine_tune`, which comes after it.
     """
     freeze(base_of(model))
     validation = {} if val_batches is None else {"val_batches": val_batches}
@@ -125,6 +136,18 @@ def warm_up_on_features(
     Raises:
         ValueError: features or labels that do not fit the model, a batch larger than the training set,
             or weights that have become infinite.
+
+    Example:
+        >>> layers = [keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
+        >>> base = keras.Sequential(layers)  # a small one, in place of backbones.load
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> train = features.extract(base, data), data["label"]
+        >>> history = transfer.warm_up_on_features(model, train, epochs=5, batch_size=4).history
+        >>> sorted(history), len(history["loss"])
+        (['accuracy', 'loss'], 5)
+
+    See also: `features.extract`; `warm_up`, where pictures are augmented; `fine_tune`, which comes after it.
     """
     head = head_of(model)
     train = _check_features("train", train, head)
@@ -232,6 +255,17 @@ def fine_tune(
     Raises:
         ValueError: the base has no layer `from_layer`; with `keep`, an augmenter of one's own that does not
             say its settings; and as `warm_up`. What was kept stays.
+
+    Example:
+        >>> layers = [keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)]
+        >>> base = keras.Sequential(layers)  # a small one, in place of backbones.load
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> train, val = (augment.ImageBatches(datasets.draw_pets(12, seed), 32, 6) for seed in (0, 1))
+        >>> history = transfer.fine_tune(model, train, val, epochs=2, keep="trainings")
+        >>> history.epoch, sorted(history.history)
+        ([0, 1], ['accuracy', 'loss', 'val_accuracy', 'val_loss'])
+
+    See also: `warm_up`, `warm_up_on_features`, which come before it; `unfreeze`.
     """
     unfreeze(base_of(model), from_layer, batch_norm_training)
     _check_batches(model, train_batches=train_batches, val_batches=val_batches)

@@ -216,6 +216,13 @@ def waterfall(results: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         ValueError: a column or a step is missing.
+
+    Example:
+        >>> steps = autopsy.waterfall(pd.read_csv(autopsy.RESULTS))
+        >>> steps[["accuracy", "change"]].tail(2).round(3)
+                                         accuracy  change
+        head trained to its end instead      0.91  -0.012
+        224 pixels, not 80                   0.99   0.079
     """
     checks.table(
         results, "step", "seed", "accuracy", name="results", maker="python -m helpers autopsy makes it"

@@ -35,7 +35,15 @@ N_CLASSES = {name: 10 if name == DIGITS else 2 for name in domains.NAMES}
 
 
 def results(part: str = "grid") -> pd.DataFrame:
-    """Return the course's own results: "grid" (the comparison), "search" (learning rates) or "bases"."""
+    """Return the course's own results: "grid" (the comparison), "search" (learning rates) or "bases".
+
+    Example:
+        >>> grid = comparison.results("grid")
+        >>> len(grid), sorted(grid["domain"].unique())
+        (360, ['digits', 'dogs and cats', 'drawn pets'])
+
+    See also: `summarise`, `table`, `differences`, which take them.
+    """
     checks.choice("part", part, PARTS)
     table = experiments.read(RESULTS, text=["size"])  # "all", or a number of pictures
     return table[table["part"] == part].reset_index(drop=True)
@@ -73,6 +81,15 @@ def summarise(grid: pd.DataFrame, by: tuple[str, ...] = ("domain", "n_train", "s
     Returns:
         Columns `accuracy`, `spread` (standard deviation of the accuracy over seeds), `log_loss`,
         `cpu_seconds`, `seconds`, `trainable`, `images_seen`, `epochs`, `seeds`.
+
+    Example:
+        >>> summary = comparison.summarise(comparison.results())
+        >>> summary[["domain", "n_train", "strategy", "accuracy", "spread"]].head(2).round(3)
+                  domain  n_train      strategy  accuracy  spread
+        0  dogs and cats       20  from scratch     0.520   0.028
+        1  dogs and cats       20     head only     0.718   0.039
+
+    See also: `table` for the same as text.
     """
     _check_results("grid", grid, *by, "accuracy", "cpu_seconds")
     cells = grid.groupby(list(by))
@@ -100,6 +117,13 @@ def table(grid: pd.DataFrame) -> pd.DataFrame:
     """Return mean ± standard deviation of the accuracy as text, a row a (domain, n_train).
 
     The last row says how many seeds there are. Where there is one only, no spread can be given.
+
+    Example:
+        >>> table = comparison.table(comparison.results())
+        >>> table.loc[("digits", 80), "head only"]
+        '0.770 ± 0.015'
+
+    See also: `summarise` for the same as numbers.
     """
     _check_results("grid", grid)
     summary = summarise(grid)
@@ -132,6 +156,13 @@ def differences(grid: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
         One row a (domain, n_train): `lead`, the mean of the accuracy of `one` less that of `other`;
         `margin`, half of its 95 % interval; `seeds`, how many pairs; `verdict`: "ahead", "behind", or
         "undecided" where the lead is within its margin and may be chance.
+
+    Example:
+        >>> found = comparison.differences(comparison.results(), "all blocks", "head only")
+        >>> found[["domain", "n_train", "lead", "verdict"]].tail(2).round(3)
+            domain  n_train   lead verdict
+        10  digits      320  0.077   ahead
+        11  digits     1077  0.029   ahead
     """
     _check_results("grid", grid)
     checks.choice("one", one, STRATEGIES)
@@ -165,6 +196,17 @@ def verdicts(grid: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Columns `domain`, `size`, `n_train`, `advised`, `rival`, `lead` (of the advised strategy, negative
         where it is behind), `margin`, `verdict`.
+
+    Example:
+        >>> found = comparison.verdicts(comparison.results())
+        >>> found[["domain", "size", "advised", "verdict"]]
+                  domain   size       advised    verdict
+        0  dogs and cats  small     head only  disagrees
+        1  dogs and cats  large    all blocks  undecided
+        2         digits  small  from scratch     agrees
+        3         digits  large  from scratch     agrees
+
+    See also: `differences`.
     """
     _check_results("grid", grid)
     rows = []
@@ -193,6 +235,15 @@ def worth_in_pictures(grid: pd.DataFrame, strategy: str) -> pd.DataFrame:
         One row a (domain, n_train): `pictures`, the median over seeds; `low` and `high`, the least and
         the most. Infinite where from scratch does not get there with all pictures that there are; `most`
         is how many that is.
+
+    Example:
+        >>> worth = comparison.worth_in_pictures(comparison.results(), "head only")
+        >>> worth[worth["domain"] == "digits"].round()
+            domain  n_train  pictures    low   high  most
+        8   digits       20      20.0   20.0   20.0  1077
+        9   digits       80      24.0   20.0   38.0  1077
+        10  digits      320      68.0   62.0   72.0  1077
+        11  digits     1077     154.0  149.0  160.0  1077
     """
     _check_results("grid", grid)
     checks.choice("strategy", strategy, STRATEGIES)
@@ -213,7 +264,13 @@ def worth_in_pictures(grid: pd.DataFrame, strategy: str) -> pd.DataFrame:
 
 
 def on_pareto_front(summary: pd.DataFrame) -> pd.Series:
-    """Mark the rows that no other row beats: none is as accurate or more, and cheaper in `cpu_seconds`."""
+    """Mark the rows that no other row beats: none is as accurate or more, and cheaper in `cpu_seconds`.
+
+    Example:
+        >>> summary = pd.DataFrame({"accuracy": [0.7, 0.9, 0.8], "cpu_seconds": [1, 5, 9]})
+        >>> comparison.on_pareto_front(summary).tolist()
+        [True, True, False]
+    """
     _check_results("summary", summary, "accuracy", "cpu_seconds")
     cheapest_first = summary.sort_values(["cpu_seconds", "accuracy"], ascending=[True, False])
     best_before = cheapest_first["accuracy"].cummax().shift(fill_value=-np.inf)
@@ -256,6 +313,13 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
 
     Raises:
         ValueError: fewer than two classes, fewer pictures than classes, or a domain that was not measured.
+
+    Example:
+        >>> advice = comparison.recommend(200, n_classes=2, domain="dogs and cats")
+        >>> advice.strategy
+        'head only'
+
+    See also: `strategies.run_cell`, which trains what is advised.
     """
     checks.whole_number("n_classes", n_classes, 2)
     checks.whole_number("n_images", n_images, n_classes)

@@ -90,6 +90,15 @@ def load(name: str, image_size: int) -> Domain:
 
     Raises:
         ValueError: an unknown name.
+
+    Example:
+        >>> digits = domains.load("digits", image_size=32)
+        >>> digits.pictures.shape, len(digits.classes)
+        ((1797, 32, 32, 3), 10)
+        >>> len(digits.pool), len(digits.validation), len(digits.held_out)
+        (1077, 180, 540)
+
+    See also: `of_table` for pictures of one's own.
     """
     checks.choice("name", name, NAMES)
     checks.whole_number("image_size", image_size, 1)
@@ -106,6 +115,16 @@ def of_table(
     """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together.
 
     `max_distance` says how far apart near-duplicates may be, see `splits.split`.
+
+    Example:
+        >>> data = datasets.draw_pets(40, seed=0, size=64)
+        >>> mine = domains.of_table(data, image_size=32)
+        >>> mine.classes, mine.pictures.shape
+        (['cat', 'dog'], (40, 32, 32, 3))
+        >>> len(mine.pool), len(mine.validation), len(mine.held_out)
+        (24, 4, 12)
+
+    See also: `load` for the course's domains.
     """
     checks.table(data, "path", "label")
     checks.whole_number("image_size", image_size, 1)

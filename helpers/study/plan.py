@@ -50,6 +50,13 @@ def grid_cells(
 
     Raises:
         ValueError: an unknown name, a size that is no number, or no seed.
+
+    Example:
+        >>> cells = plan.grid_cells(["head only"], ["digits"], ["80", "320"], seeds=3)
+        >>> len(cells), cells[0]["strategy"], cells[0]["size"], cells[0]["seed"]
+        (6, 'head only', '80', 0)
+
+    See also: `measure`, which trains one.
     """
     _check_names(strategies, domain_names)
     for size in sizes:
@@ -184,6 +191,14 @@ def measure(cell: experiments.Cell) -> experiments.Record:
     """Train and score one cell, given by names. A rate that is "chosen" is the course's own.
 
     Where the photos are out of reach, drawn pets take their place: the record's `data` says so.
+
+    Example:
+        >>> cell = plan.grid_cells(["head only"], ["digits"], ["80"], seeds=1)[0]
+        >>> record = plan.measure(cell | {"image_size": 32})
+        >>> record["n_train"], record["data"].split()[0]
+        (80, 'scikit-learn')
+
+    See also: `grid_cells`; `strategies.run_cell` for pictures of one's own.
     """
     domain, kept = prepared(cell["domain"], cell["image_size"], cell["base"])
     rate = cell["rate"]

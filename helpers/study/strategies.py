@@ -109,6 +109,14 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
 
     Raises:
         ValueError: `base` is no network of pictures of the domain's size.
+
+    Example:
+        >>> mine = domains.of_table(datasets.draw_pets(40, seed=0, size=64), image_size=32)
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> strategies.bottleneck(mine, base).features.shape
+        (40, 1280)
+
+    See also: `run_cell`, which takes them.
     """
     if not isinstance(base, keras.Model) or base.input_shape[1:] != domain.pictures.shape[1:]:
         size = domain.pictures.shape[1]
@@ -179,6 +187,15 @@ def run_cell(
 
     Raises:
         ValueError: an unknown strategy, or a number of pictures that the domain does not have.
+
+    Example:
+        >>> mine = domains.of_table(datasets.draw_pets(40, seed=0, size=64), image_size=32)
+        >>> kept = strategies.bottleneck(mine, backbones.load("efficientnet_lite0", image_size=32))
+        >>> result = strategies.run_cell("head only", mine, kept, "all", seed=0)
+        >>> result.n_train, result.trainable
+        (24, 1281)
+
+    See also: `comparison.recommend`, which says by which strategy; `bottleneck`.
     """
     checks.choice("strategy", strategy, STRATEGIES)
     rows = domain.training_rows(size, seed)
@@ -347,6 +364,16 @@ def whole_or_kept(
     Returns:
         Columns `way`, `seed`, `accuracy` (held-out, 0-1), `seconds_an_epoch` (augmenting included where it is
         part of the epoch), `seconds_once` (making and keeping the views).
+
+    Example:
+        >>> mine = domains.of_table(datasets.draw_pets(40, seed=0, size=64), image_size=32)
+        >>> base = backbones.load("efficientnet_lite0", image_size=32)
+        >>> kept, augmenter = strategies.bottleneck(mine, base), augment.Augmenter(rotation=15)
+        >>> ways = strategies.whole_or_kept(mine, kept, base, augmenter, size=16)  # doctest: +SKIP
+        >>> ways["way"].unique().tolist()  # doctest: +SKIP
+        ['whole network', 'kept activations']
+
+    See also: `run_cell`.
     """
     for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
         checks.whole_number(name, value, 1)

@@ -1,0 +1,124 @@
+"""The examples in docstrings run as they stand; every function that a lesson calls has one, and is listed."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+import helpers
+from helpers.course import lessons
+from helpers.runtime import COURSE_FOLDER
+
+PACKAGES = ("helpers", "helpers.study")
+
+
+def code_of(lesson: Path) -> ast.Module:
+    cells = [cell.source for cell in nbformat.read(lesson, 4).cells if cell.cell_type == "code"]
+    return ast.parse("\n".join(cells))
+
+
+def modules_of(code: ast.Module) -> dict[str, str]:
+    """Return the modules of `helpers` that a lesson imports: `comparison` -> `helpers.study.comparison`."""
+    nodes = [node for node in ast.walk(code) if isinstance(node, ast.ImportFrom) and node.module in PACKAGES]
+    names = {alias.name: f"{node.module}.{alias.name}" for node in nodes for alias in node.names}
+    return {name: module for name, module in names.items() if name not in ("exercises", "plots")}
+
+
+def called_in(code: ast.Module) -> set[str]:
+    """Return the functions and classes of `helpers` that a lesson uses: `splits.split`."""
+    modules = {name: importlib.import_module(module) for name, module in modules_of(code).items()}
+    nodes = [node for node in ast.walk(code) if isinstance(node, ast.Attribute)]
+    pairs = {(node.value.id, node.attr) for node in nodes if isinstance(node.value, ast.Name)}
+    return {f"{a}.{b}" for a, b in pairs if a in modules and callable(getattr(modules[a], b))}
+
+
+CODE = {int(path.name[:2]): code_of(path) for path in lessons.find()}
+MODULES = {name: module for code in CODE.values() for name, module in modules_of(code).items()}
+CALLED = {number: called_in(code) for number, code in CODE.items()}
+
+
+def named(function: str) -> object:
+    module, name = function.split(".")
+    return getattr(importlib.import_module(MODULES[module]), name)
+
+
+# --- they run -------------------------------------------------------------------------------------------
+
+
+def examples() -> Iterator[doctest.DocTest]:
+    """Find every docstring with an example, also those of methods, and of functions that are decorated."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    for path in sorted(COURSE_FOLDER.glob("helpers/**/*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            text = (isinstance(node, kinds) and ast.get_docstring(node)) or ""
+            if ">>>" in text:
+                name = f"{path.stem}.{getattr(node, 'name', '')}"
+                line = node.body[0].lineno - 1
+                yield doctest.DocTestParser().get_doctest(text, {}, name, str(path), line)
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, object]:
+    """Return what a lesson has imported."""
+    import keras
+
+    modules = {name: importlib.import_module(module) for name, module in MODULES.items()}
+    return {**modules, "keras": keras, "np": np, "pd": pd, "Path": Path}
+
+
+@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
+def test_the_example_runs(example, names, request, tmp_path, monkeypatch):
+    if "load_dog_cat()" in example.docstring:
+        photos = request.getfixturevalue("photos")
+        monkeypatch.setenv("COURSE_DATA", str(Path(photos["path"][0]).parents[1]))
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    monkeypatch.delenv("COURSE_LOCAL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    example.globs, said = dict(names), []
+    # pandas fills lines up with blanks, which no file of the course ends in
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(example, out=said.append).failed == 0, "".join(said)
+
+
+# --- they are there -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", CALLED)
+def test_what_a_lesson_calls_has_an_example(number):
+    without = [name for name in CALLED[number] if "\nExample:\n    >>>" not in inspect.getdoc(named(name))]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", sorted(set().union(*CALLED.values())))
+def test_what_see_also_names_is_there(name):
+    """In the same module, or, with a dot, in another one."""
+    module = name.split(".")[0]
+    for line in re.findall(r"See also: (.+)", named(name).__doc__):
+        for other in re.findall(r"`([\w.]+)`", line):
+            assert callable(named(other if "." in other else f"{module}.{other}")), other
+
+
+def listed() -> dict[int, list[str]]:
+    """Return what the package's docstring lists, lesson by lesson."""
+    parts = re.findall(r"^Lesson (\d),.*:\n((?: +.+\n)+)", helpers.__doc__, re.MULTILINE)
+    return {int(number): re.findall(r"\w+\.\w+", lines) for number, lines in parts}
+
+
+def test_the_list_for_the_reader_has_what_each_lesson_is_the_first_to_call():
+    before = set()
+    for number, called in sorted(CALLED.items()):
+        assert sorted(listed()[number]) == sorted(called - before), f"lesson {number}"
+        before |= called
+
+
+def test_what_is_in_the_list_for_the_reader_is_there():
+    for function in (name for names in listed().values() for name in names):
+        assert callable(named(function)), function
