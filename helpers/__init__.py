@@ -31,9 +31,10 @@ Lesson 6, strategies compared; its modules but the first two are in `helpers.stu
     comparison.recommend, strategies.bottleneck, strategies.run_cell, plan.grid_cells,
     plan.measure, strategies.whole_or_kept
 
-Besides, `plots` draws the lessons' figures, and `exercises` checks answers. `help(splits.split)` tells what
-a function takes and returns, and shows an example; there the modules are imported as in the lessons, and so
-are `keras`, `np` (NumPy), `pd` (pandas) and `Path` (of pathlib).
+Besides, `plots` draws the lessons' figures, and `exercises` checks answers.
+
+`help(splits.split)` tells what a function takes and returns, and shows an example. The examples rely on
+what lessons import: these modules, `keras`, `np` (NumPy), `pd` (pandas), and `Path` of `pathlib`.
 """
 
 import logging
