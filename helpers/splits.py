@@ -78,7 +78,7 @@ def split(
     _check_table(data, seed)
     classes, label = np.unique(data["label"], return_inverse=True)
     targets = _whole_numbers(fractions, np.bincount(label))
-    if targets.size and targets.min() == 0:
+    if targets.min() == 0:
         smallest = targets.min(axis=0).argmin()
         raise checks.CourseError(
             f"Class '{classes[smallest]}' has {(label == smallest).sum()} images, too few to be in all "
@@ -296,7 +296,7 @@ def _assign(group: np.ndarray, label: np.ndarray, targets: np.ndarray, seed: int
     into given fractions. So: groups in random order, the larger ones first; each goes to the part
     that lacks the largest share of what it is to have. Single images come last and fill every gap.
     """
-    per_group = np.zeros((group.max(initial=-1) + 1, targets.shape[1]), int)
+    per_group = np.zeros((group.max() + 1, targets.shape[1]), int)
     np.add.at(per_group, (group, label), 1)
     order = np.random.default_rng(seed).permutation(len(per_group))
     order = order[np.argsort(-per_group[order].sum(axis=1), kind="stable")]

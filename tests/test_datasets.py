@@ -85,7 +85,7 @@ def server(tmp_path):
             pass
 
     with HTTPServer(("127.0.0.1", 0), partial(Silent, directory=served)) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
@@ -378,6 +378,29 @@ def test_a_larger_drawn_set_only_adds(tmp_path):
     names = [Path(path).name for path in large.path]
     for path in map(Path, small.path):
         assert path.read_bytes() == Path(large.path[names.index(path.name)]).read_bytes()
+
+
+def test_copies_are_the_first_pets_a_bit_brighter_or_darker_and_cut(tmp_path):
+    data = datasets.draw_pets(40, 0, tmp_path, 64, near_duplicates=20)
+    cats = images.read_many(data.path[:20], 64).astype(float)
+    originals, copies = cats[:10], cats[10:]
+    ratios = copies.mean(axis=(1, 2, 3)) / originals.mean(axis=(1, 2, 3))
+    assert (ratios > 0.8).all() and (ratios < 1.15).all() and ratios.std() > 0.02
+    looks = [batch.reshape(10, -1) for batch in (originals, copies)]
+    alike = np.corrcoef(*looks)[:10, 10:]
+    assert (alike.argmax(axis=1) == np.arange(10)).all() and alike.diagonal().min() > 0.8
+    assert alike.diagonal().max() < 0.9999
+
+
+def test_drawn_pets_are_256_pixels_wide_unless_one_says_otherwise(tmp_path):
+    assert images.read(datasets.draw_pets(2, 0, tmp_path).path[0]).shape == (256, 256, 3)
+
+
+@pytest.mark.parametrize(("n", "seed", "size"), [(4.0, 0, 16), (4, -1, 16), (4, 0, 0)])
+def test_numbers_that_make_no_drawing_are_refused(tmp_path, n, seed, size):
+    with pytest.raises(checks.CourseError, match="is .*Give a whole number from"):
+        datasets.draw_pets(n, seed, tmp_path / "set", size)
+    assert not (tmp_path / "set").exists()
 
 
 def test_drawn_pets_go_to_the_data_folder_by_default(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -116,6 +117,54 @@ def test_large_photo_keeps_the_pixels_that_are_needed(tmp_path, monkeypatch, at_
     assert images.read(path).shape == (1200, 1600, 3)
     with pytest.raises(ValueError, match="at_least is 0"):
         images.read(path, at_least=0)
+
+
+def test_a_mebibyte_is_a_large_file(picture, tmp_path):
+    path = save(np.tile(picture, (2, 2, 1)), tmp_path / "padded.jpg")
+    content = path.read_bytes()
+    for n_bytes, shape in ((2**20 - 1, (120, 180, 3)), (2**20, (15, 23, 3))):
+        path.write_bytes(content.ljust(n_bytes, b"\0"))
+        assert images.read(path, at_least=8).shape == shape
+
+
+def test_a_large_photo_keeps_twice_the_pixels_that_fit_needs(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), dtype=np.uint8)
+    path = save(cv2.resize(noise, (640, 480)), tmp_path / "large.jpg")
+    monkeypatch.setattr(images, "LARGE_FILE", 1)
+    fitted = images.read(path, 120)
+    assert np.array_equal(fitted, images.fit(images.read(path, at_least=240), 120))
+    assert not np.array_equal(fitted, images.fit(images.read(path), 120))
+    assert not np.array_equal(fitted, images.fit(images.read(path, at_least=120), 120))
+
+
+@pytest.mark.parametrize("name", ["at_least", "image_size"])
+def test_a_size_is_looked_at_before_the_file(tmp_path, name):
+    with pytest.raises(checks.CourseError, match=f"{name} is 0"):
+        images.read(tmp_path / "missing.jpg", **{name: 0})
+
+
+def claims(path, width, height):
+    """Write a PNG whose header claims this size, and that holds nothing."""
+
+    def chunk(kind, data):
+        return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
+
+    size = width.to_bytes(4) + height.to_bytes(4) + bytes([1, 0, 0, 0, 0])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b"") + chunk(b"IEND", b""))
+    return path
+
+
+def test_a_hundred_million_pixels_are_read_and_no_more(tmp_path):
+    assert images.header(claims(tmp_path / "a.png", 10_000, 10_000)).size == (10_000, 10_000)
+    with pytest.raises(images.UnreadableImage, match="has 17 × 5882353 pixels, more than the 100 million"):
+        images.header(claims(tmp_path / "b.png", 17, 5_882_353))  # 100,000,001
+
+
+def test_a_file_of_more_than_512_mib_is_not_read(tmp_path):
+    with (tmp_path / "huge.jpg").open("wb") as file:
+        file.truncate(2**29 + 1)  # which takes no room
+    with pytest.raises(images.UnreadableImage, match="huge.jpg is larger than 512 MiB"):
+        images.read(tmp_path / "huge.jpg")
 
 
 # --- pictures that are no longer bytes ------------------------------------------------------------------

@@ -139,10 +139,20 @@ def test_fractions_that_do_not_fit_are_refused(fractions):
         splits.split(data, fractions, groups=alone(data))
 
 
-def test_class_too_small_for_every_part_is_named():
-    data = table(cat=100, robin=3)
+@pytest.mark.parametrize("counts", [{"cat": 100, "robin": 3}, {"robin": 3, "wren": 100, "yak": 100}])
+def test_class_too_small_for_every_part_is_named(counts):
+    data = table(**counts)
     with pytest.raises(ValueError, match=r"'robin' has 3 images.*needs 8\. Add"):
         splits.split(data, groups=alone(data))
+
+
+def test_a_small_first_part_gets_its_share():
+    data = table(cat=10, dog=10)
+    parts = splits.split(data, (0.1, 0.9), groups=alone(data))
+    assert [part.label.value_counts().to_dict() for part in parts] == [
+        {"cat": 1, "dog": 1},
+        {"cat": 9, "dog": 9},
+    ]
 
 
 def test_unreadable_image_is_refused_by_name(tmp_path):
@@ -291,6 +301,18 @@ def test_labels_of_any_one_kind_are_taken(labels):
     assert len(splits.undersample(data[3:])) == 10 and len(splits.oversample(data[3:])) == 16
 
 
+@pytest.mark.parametrize("divide", [splits.split, splits.folds, splits.oversample, splits.undersample])
+def test_the_seed_is_0_unless_it_is_given_and_never_negative(divide):
+    data = table(cat=40, dog=20)
+    more = {"groups": alone(data)} if divide in (splits.split, splits.folds) else {}
+    by_default, with_0, with_1 = (
+        repr(divide(data, **more, **seed)) for seed in ({}, {"seed": 0}, {"seed": 1})
+    )
+    assert by_default == with_0 != with_1
+    with pytest.raises(checks.CourseError, match="seed is -1"):
+        divide(data, seed=-1, **more)
+
+
 # --- folds ------------------------------------------------------------------------------------------
 
 
@@ -329,6 +351,15 @@ def test_folds_that_cannot_be_made_are_refused(n_folds, complaint):
     data = table(cat=20, dog=8)
     with pytest.raises(ValueError, match=complaint):
         splits.folds(data, n_folds, groups=alone(data))
+
+
+@pytest.mark.parametrize("n_groups", [1, 4])
+def test_fewer_groups_than_folds_are_refused(n_groups):
+    data = table(cat=20, dog=20)
+    with pytest.raises(
+        checks.CourseError, match=r"^40 of 40 pictures.*no picture of class 'cat'\. Give smaller"
+    ):
+        splits.folds(data, 5, groups=np.arange(40) % n_groups)
 
 
 # --- imbalance --------------------------------------------------------------------------------------

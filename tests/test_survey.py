@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import datasets, drawings, images, splits, survey
+from helpers import checks, datasets, drawings, images, splits, survey
 
 
 def save(path, image, *settings):
@@ -221,6 +221,36 @@ def test_edges_are_told_by_their_direction(tmp_path):
     in_directions = (features.reshape(2, 64, 9) ** 2).sum(axis=1)
     assert in_directions[0].argmax() == 0 and in_directions[1].argmax() == 4  # across, and down: 90°
     np.testing.assert_allclose(in_directions.max(axis=1), 1, rtol=1e-5)
+
+
+def test_a_direction_is_one_of_nine_in_half_a_turn(tmp_path):
+    rows, columns = np.mgrid[0:64, 0:64]
+    paths = []
+    for angle in range(10, 180, 20):
+        waves = np.sin((columns * np.cos(np.radians(angle)) + rows * np.sin(np.radians(angle))) / 4)
+        grey = (127 + 120 * waves).astype(np.uint8)
+        paths.append(save(tmp_path / f"{angle}.png", np.dstack([grey] * 3)))
+    strongest = survey.edge_features(table(*paths)).reshape(9, 64, 9).sum(axis=1).argmax(axis=1)
+    assert strongest.tolist() == list(range(9))
+
+
+def test_what_is_finer_than_a_thumbnails_16_pixels_makes_no_distance(tmp_path):
+    coarse = np.random.default_rng(0).integers(50, 200, (16, 16, 3)).repeat(4, axis=0).repeat(4, axis=1)
+    fine = 40 * (-1) ** np.indices((64, 64)).sum(axis=0)[..., np.newaxis]
+    paths = [
+        save(tmp_path / f"{name}.png", (coarse + change).astype(np.uint8))
+        for name, change in (("a", 0), ("b", fine))
+    ]
+    assert survey.find_near_duplicates(table(*paths)).distance.tolist() == pytest.approx([0], abs=1e-6)
+
+
+def test_distances_go_from_0_to_2(tmp_path):
+    ramp = np.arange(64, dtype=np.uint8).reshape(1, 64, 1).repeat(64, axis=0).repeat(3, axis=2)
+    data = table(save(tmp_path / "ramp.png", ramp), save(tmp_path / "opposite.png", 63 - ramp))
+    assert survey.find_near_duplicates(data, 2).distance.tolist() == pytest.approx([2], abs=1e-3)
+    for max_distance in (-0.001, 2.001):
+        with pytest.raises(checks.CourseError, match="max_distance is .* from 0 to 2"):
+            survey.find_near_duplicates(data, max_distance)
 
 
 @pytest.mark.parametrize("n", [0, 1])

@@ -51,7 +51,7 @@ class BadServer(http.server.ThreadingHTTPServer):
     def __init__(self, *answers):
         self.answers, self.requests = list(answers), []
         super().__init__(("127.0.0.1", 0), _Handler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=[0.01], daemon=True).start()
 
     @property
     def url(self) -> str:

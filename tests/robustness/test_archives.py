@@ -7,6 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -290,6 +291,16 @@ def test_names_in_an_archive_are_read_as_they_were_written(tmp_path):
     assert datasets.load_folder(archive)["label"].tolist() == ["ch", "mèo"]
 
 
+def test_folders_may_stand_in_an_archive_in_any_order(tmp_path):
+    names = ["cat/deep/down/", "cat/1.jpg", "cat/", "cat/", "dog/1.jpg", "mèo/1.jpg"]
+    archive = tmp_path / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that cat/ is there twice
+        for name in names:
+            opened.writestr(name, b"" if name.endswith("/") else b"\xff\xd8")
+    assert datasets.load_folder(archive)["label"].tolist() == ["cat", "dog", "mèo"]
+
+
 def encrypted_own(path):
     return encrypted(path, {"cat/1.jpg": b"x", "dog/1.jpg": b"x"})
 
@@ -514,6 +525,18 @@ def test_a_server_that_never_stops_sending_is_stopped(course, monkeypatch):
     ):
         load(monkeypatch, server.url)
     assert left_in_home() == []
+
+
+def test_the_largest_archive_that_is_taken(course, tmp_path, monkeypatch):
+    content = write_zip(tmp_path / "set.zip", course).read_bytes()
+    monkeypatch.setattr(datasets, "MOST_ARCHIVE_BYTES", len(content))
+    with BadServer(sends(content)) as server:
+        assert len(load(monkeypatch, server.url)) == len(course)
+
+
+def test_the_limits_leave_room_for_the_photos_and_not_for_a_disk():
+    assert 33e6 < datasets.MOST_ARCHIVE_BYTES < 300e6
+    assert 73e3 < datasets.MOST_PHOTO_BYTES < 2e6
 
 
 # --- disks --------------------------------------------------------------------------------------------

@@ -218,7 +218,7 @@ def test_a_jpeg_that_lacks_some_of_its_picture_is_cut_short(picture, tmp_path, o
     path = saved(picture, tmp_path / "a.jpg", **options)
     data = path.read_bytes()[:-2]
     for missing in range(1, 61):
-        for padding in (b"", bytes(700)):
+        for padding in (b"", bytes(2), bytes(700)):
             path.write_bytes(data[:-missing] + padding)
             assert "cut short" in str(images.problem(path)), missing
 
