@@ -143,6 +143,25 @@ def test_bands_of_rows_change_nothing(pets, monkeypatch):
     pd.testing.assert_frame_equal(survey.find_near_duplicates(pets, max_distance=0.3), whole)
 
 
+# Before the two below, which would take 10 GB where this one fails.
+def test_the_closest_pairs_are_kept(pets, monkeypatch, capsys):
+    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 7)
+    whole = survey.find_near_duplicates(pets, max_distance=0.3)
+    assert capsys.readouterr().out == ""
+    for most in (1, 3, len(whole) - 1):
+        pd.testing.assert_frame_equal(survey.find_near_duplicates(pets, 0.3, most=most), whole[:most])
+        assert capsys.readouterr().out.startswith(f"{len(whole)} pairs are no further apart than 0.3: ")
+    survey.find_near_duplicates(pets, 0.3, most=len(whole))
+    assert capsys.readouterr().out == ""
+
+
+def test_pairs_that_are_equally_close_come_in_the_order_of_the_table(monkeypatch):
+    monkeypatch.setattr(survey, "_thumbnails", lambda paths: np.ones((len(paths), 4), np.float32) / 2)
+    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 2)
+    pairs = survey.find_near_duplicates(table(*"abcde"), most=5)
+    assert (pairs.path_a + pairs.path_b).tolist() == ["ab", "ac", "ad", "ae", "bc"]
+
+
 @pytest.fixture
 def many_alike(monkeypatch):
     """Ten thousand pictures that look the same: 49,995,000 pairs."""
@@ -174,24 +193,6 @@ def test_groups_of_many_equal_pictures_fit_into_memory(many_alike):
     groups, n_bytes = most_memory(lambda: splits.near_duplicate_groups(many_alike))
     assert n_bytes < 300e6
     assert set(groups) == {0}
-
-
-def test_the_closest_pairs_are_kept(pets, monkeypatch, capsys):
-    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 7)
-    whole = survey.find_near_duplicates(pets, max_distance=0.3)
-    assert capsys.readouterr().out == ""
-    for most in (1, 3, len(whole) - 1):
-        pd.testing.assert_frame_equal(survey.find_near_duplicates(pets, 0.3, most=most), whole[:most])
-        assert capsys.readouterr().out.startswith(f"{len(whole)} pairs are no further apart than 0.3: ")
-    survey.find_near_duplicates(pets, 0.3, most=len(whole))
-    assert capsys.readouterr().out == ""
-
-
-def test_pairs_that_are_equally_close_come_in_the_order_of_the_table(monkeypatch):
-    monkeypatch.setattr(survey, "_thumbnails", lambda paths: np.ones((len(paths), 4), np.float32) / 2)
-    monkeypatch.setattr(survey, "ROWS_AT_ONCE", 2)
-    pairs = survey.find_near_duplicates(table(*"abcde"), most=5)
-    assert (pairs.path_a + pairs.path_b).tolist() == ["ab", "ac", "ad", "ae", "bc"]
 
 
 def test_equal_pictures_are_found_at_a_distance_of_0(pets):
