@@ -86,9 +86,7 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07, most: i
     if n_pairs > most:
         print(f"{n_pairs:,} pairs are no further apart than {max_distance}: the closest {most:,} are listed.")
     paths, (a, b, distance) = data["path"].to_numpy(), found
-    pairs = pd.DataFrame(
-        zip(paths[a], paths[b], distance.astype(float), strict=True), columns=["path_a", "path_b", "distance"]
-    )
+    pairs = pd.DataFrame({"path_a": paths[a], "path_b": paths[b], "distance": distance.astype(float)})
     return pairs.sort_values("distance", kind="stable", ignore_index=True)
 
 
@@ -143,16 +141,18 @@ def edge_features(data: pd.DataFrame, image_size: int = 64) -> np.ndarray:
     if image_size % cells:
         raise checks.CourseError(f"image_size is {image_size}. Give a multiple of {cells}, such as 64.")
     pictures = images.read_many(data["path"], image_size)
-    grey = np.stack([cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures]).astype(np.float32)
+    grey = np.empty(pictures.shape[:3], np.float32)
+    for place, picture in enumerate(pictures):
+        grey[place] = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     down, across = np.gradient(grey, axis=(1, 2))
     strength = np.hypot(across, down)
     direction = np.minimum(np.arctan2(down, across) % np.pi / np.pi * directions, directions - 1).astype(int)
     side = image_size // cells
     features = [
-        (strength * (direction == number)).reshape(-1, cells, side, cells, side).sum(axis=(2, 4))
+        (strength * (direction == number)).reshape(len(grey), cells, side, cells, side).sum(axis=(2, 4))
         for number in range(directions)
     ]
-    features = np.stack(features, axis=-1).reshape(len(grey), -1)
+    features = np.stack(features, axis=-1).reshape(len(grey), cells * cells * directions)
     return np.sqrt(features / np.maximum(features.sum(axis=1, keepdims=True), 1e-6))
 
 

@@ -235,6 +235,13 @@ def test_a_direction_is_one_of_nine_in_half_a_turn(tmp_path):
     assert strongest.tolist() == list(range(9))
 
 
+def test_pictures_without_edges_and_tables_without_pictures_have_none(tmp_path):
+    grey = save(tmp_path / "grey.png", np.full((64, 64, 3), 90, np.uint8))
+    assert not survey.edge_features(table(grey, grey)).any()
+    features = survey.edge_features(table(grey)[:0])
+    assert features.shape == (0, 576) and features.dtype == np.float32
+
+
 def test_what_is_finer_than_a_thumbnails_16_pixels_makes_no_distance(tmp_path):
     coarse = np.random.default_rng(0).integers(50, 200, (16, 16, 3)).repeat(4, axis=0).repeat(4, axis=1)
     fine = 40 * (-1) ** np.indices((64, 64)).sum(axis=0)[..., np.newaxis]
