@@ -96,6 +96,14 @@ def test_fit_keeps_the_centre_and_the_proportions():
     assert np.array_equal(square, square[::-1, ::-1])
 
 
+def test_shrinking_averages_and_enlarging_is_smooth():
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    means = noise.reshape(8, 8, 8, 8, 3).mean(axis=(1, 3))
+    assert np.abs(images.fit(noise, 8) - means).max() < 1
+    steps = np.arange(0, 200, 50, dtype=np.uint8).reshape(1, 4, 1).repeat(4, axis=0).repeat(3, axis=2)
+    assert len(np.unique(images.fit(steps, 64)[32, :, 0])) > 40  # blocks would have 4
+
+
 def test_large_photo_is_decoded_smaller_and_looks_the_same(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
