@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks, datasets, images, runtime
+from helpers import checks, datasets, drawings, images, runtime
 from helpers.datasets import DataError
 
 TOP = "Dog-Cat-Classifier-main"
@@ -390,6 +390,14 @@ def test_copies_are_the_first_pets_a_bit_brighter_or_darker_and_cut(tmp_path):
     alike = np.corrcoef(*looks)[:10, 10:]
     assert (alike.argmax(axis=1) == np.arange(10)).all() and alike.diagonal().min() > 0.8
     assert alike.diagonal().max() < 0.9999
+
+
+def test_what_is_no_copy_is_as_it_was_drawn(tmp_path):
+    data = datasets.draw_pets(6, 0, tmp_path, 64, near_duplicates=2)
+    for path, label, number in zip(data.path, data.label, [0, 2, 4, 1, 3, 5]):
+        drawn = drawings.draw_pet(label, number if number < 4 else number - 4, 64)
+        difference = np.abs(images.read(path).astype(float) - drawn).mean()
+        assert (difference > 7) == (number >= 4), (number, difference)
 
 
 def test_drawn_pets_are_256_pixels_wide_unless_one_says_otherwise(tmp_path):
