@@ -111,3 +111,14 @@ def test_intervals():
     figure = model.intervals(table, "Sure")
     assert "a split: 0.900 (0.800 to 0.950)" in figure.alt_text
     assert "1,400 pictures" in figure.axes[0].get_yticklabels()[0].get_text()
+
+
+def test_intervals_have_ticks_of_their_own_and_whole_pictures():
+    """Percents that were rounded to whole ones named several ticks alike."""
+    table = pd.DataFrame({"accuracy": [0.99], "low": [0.96], "high": [0.999], "n": [140.0]}, index=["a"])
+    figure = model.intervals(table, "found")
+    figure.draw_without_rendering()
+    (axis,) = figure.axes
+    ticks = [tick.get_text() for tick in axis.get_xticklabels()]
+    assert len(set(ticks)) == len(ticks)
+    assert [tick.get_text() for tick in axis.get_yticklabels()] == ["a\n(140 pictures)"]

@@ -244,10 +244,10 @@ def intervals(accuracies: pd.DataFrame, finding: str) -> core.DescribedFigure:
         axis.plot([row.low, row.high], [place, place], color=core.BLUE, linewidth=2)
         axis.plot(row.accuracy, place, marker=core.style(place).marker, color=core.BLUE)
     axis.set_yticks(
-        range(len(accuracies)), [f"{row.Index}\n({row.n:,} pictures)" for row in accuracies.itertuples()]
+        range(len(accuracies)), [f"{row.Index}\n({int(row.n):,} pictures)" for row in accuracies.itertuples()]
     )
     axis.set_ylim(len(accuracies) - 0.5, -0.5)
-    axis.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axis.xaxis.set_major_formatter(PercentFormatter(1))
     axis.set_xlabel("accuracy, with its 95 % interval")
     axis.grid(axis="x", alpha=0.3)
     axis.set_title(finding)
