@@ -235,6 +235,13 @@ def test_a_direction_is_one_of_nine_in_half_a_turn(tmp_path):
     assert strongest.tolist() == list(range(9))
 
 
+def test_an_edge_is_told_in_the_cell_where_it_is(tmp_path):
+    picture = np.zeros((64, 64, 3), np.uint8)
+    picture[18:22, 42:46] = 255  # within the cell of rows 16 to 23 and columns 40 to 47
+    features = survey.edge_features(table(save(tmp_path / "spot.png", picture))).reshape(8, 8, 9)
+    assert np.argwhere(features.any(axis=2)).tolist() == [[2, 5]]
+
+
 def test_pictures_without_edges_and_tables_without_pictures_have_none(tmp_path):
     grey = save(tmp_path / "grey.png", np.full((64, 64, 3), 90, np.uint8))
     assert not survey.edge_features(table(grey, grey)).any()
