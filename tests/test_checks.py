@@ -45,7 +45,7 @@ def test_an_error_that_no_cell_led_to_is_shown_without_a_line():
 def test_a_missing_file_is_both_errors_and_says_its_sentence():
     error = checks.MissingFile("It is gone. Fetch it.")
     assert isinstance(error, CourseError) and isinstance(error, FileNotFoundError)
-    assert checks.told(error) == "It is gone. Fetch it."
+    assert checks.with_notes(error) == "It is gone. Fetch it."
 
 
 @pytest.mark.parametrize(

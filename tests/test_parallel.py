@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers import augment, datasets, parallel, transfer
+from helpers import augment, datasets, parallel, training, transfer
 from helpers.runtime import COURSE_FOLDER
 
 SECONDS = 200
@@ -115,7 +115,7 @@ def batches(tmp_path):
 def test_the_loop_is_keras_own_where_there_is_one_device(batches):
     """Three classes, class weights, a last batch of five: the same curves and weights as `fit` gives."""
     results = []
-    for fit in (parallel.fit, transfer._fit):
+    for fit in (parallel.fit, training.fit):
         model = small_classifier()
         transfer.compile_classifier(model, 1e-2)
         history = fit(model, *batches, 3, [], {0: 0.5, 1: 2.0, 2: 1.0})
