@@ -211,3 +211,17 @@ def test_weights_are_taken_as_they_are_or_followed(base, pets):
     network.set_weights([weights * 0 for weights in network.get_weights()])
     np.testing.assert_array_equal(fixed(batch), before)
     assert np.abs(following(batch)).max() == 0
+
+
+def test_the_same_layers_wired_otherwise_are_another_network():
+    def network(first_twice: bool):
+        pictures = keras.Input((8, 8, 3))
+        one, other = (keras.layers.Conv2D(3, 1, kernel_initializer="ones", name=name) for name in "ab")
+        x = one(pictures)
+        y = other(x if first_twice else pictures)
+        return keras.Model(pictures, keras.layers.Add()([x, y]))
+
+    chained, parallel = network(True), network(False)
+    assert [layer.name for layer in chained.layers][1:3] == [layer.name for layer in parallel.layers][1:3]
+    assert features.fingerprint(chained) != features.fingerprint(parallel)
+    assert features.fingerprint(chained) == features.fingerprint(network(True))  # whatever Keras calls it
