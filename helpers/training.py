@@ -118,13 +118,13 @@ def recipe_of(
 
 
 def _settings_of(augmenter: Callable | None) -> str:
-    told = repr(augmenter)
-    if re.search(r" at 0x[0-9A-Fa-f]+", told):  # where it lies in memory: another place in each session
+    settings = repr(augmenter)
+    if re.search(r" at 0x[0-9A-Fa-f]+", settings):  # where it lies in memory: another place in each session
         raise checks.CourseError(
             f"augmenter is {checks.shown(augmenter)}, which does not say its settings: no two kept trainings "
             "could be told apart. Use augment.Augmenter, give yours a __repr__, or leave keep out."
         )
-    return told
+    return settings
 
 
 def _sum_of(variables: Sequence[keras.Variable]) -> str:
@@ -172,7 +172,7 @@ def fit_resumably(
                 val,
                 settings.epochs,
                 [
-                    Diverged(),  # before the next three, which are to keep nothing of a wrecked epoch
+                    Diverged(),  # before the next three, which are to keep nothing of an epoch that diverged
                     EpochOrder(getattr(train, "batches", train)),
                     keras.callbacks.ModelCheckpoint(
                         str(best),

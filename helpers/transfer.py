@@ -334,8 +334,8 @@ def _check_batches(model: keras.Model, **named: ImageBatches) -> None:
             )
         if len(batches.classes) != n_classes:
             raise checks.CourseError(
-                f"{name} has the classes {', '.join(batches.classes)}, the model tells {n_classes} apart. "
-                "Give both the same classes."
+                f"{name} has the classes {', '.join(map(str, batches.classes))}, the model tells {n_classes} "
+                "apart. Give both the same classes."
             )
     train = named["train_batches"]
     for name, batches in named.items():

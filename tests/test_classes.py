@@ -85,6 +85,12 @@ def test_other_classes_and_another_order_are_refused_everywhere(trained, birds, 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_batches_of_numbered_classes_are_refused_by_their_names(model, birds):
+    three = birds.assign(label=[number % 3 for number in range(len(birds))])
+    with pytest.raises(checks.CourseError, match="has the classes 0, 1, 2, the model tells 2 apart"):
+        transfer.warm_up(model, ImageBatches(three, SIZE, 8))
+
+
 def test_the_file_knows_them_too(trained, birds, tmp_path):
     transfer.save(trained, tmp_path / "birds.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["birds.keras"]

@@ -196,6 +196,15 @@ def test_the_data_rooms_come_quickly_and_without_tensorflow():
     assert min(float(seconds) for seconds, *_ in runs) < 1.5
 
 
+def test_commands_come_without_tensorflow():
+    """Else each of them, `--help` among them, takes seconds to begin."""
+    code = (
+        "import sys; from helpers.course import commands; print({'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=COURSE_FOLDER, capture_output=True, text=True)
+    assert done.stdout == "set()\n"
+
+
 # --- what the README says ---------------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from .. import checks, datasets
-from ..study import comparison, domains, plan
+from ..study import comparison, domains
 from . import bundle, editions, lessons
 
 
@@ -180,6 +180,7 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from ..study import plan  # takes seconds, since TensorFlow comes with it
 
     named = {
         "strategies": options.strategies,
