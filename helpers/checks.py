@@ -29,6 +29,10 @@ def with_notes(error: Exception) -> str:
     return "\n".join([str(error), *getattr(error, "__notes__", [])])
 
 
+class DataError(CourseError):
+    """The data set cannot be used as it is: the message says what is wrong and what to do."""
+
+
 class MissingFile(CourseError, FileNotFoundError):
     """A file that is not where it should be. The message names it and says how to get it."""
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import ssl
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -120,6 +121,54 @@ def written_whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+@contextmanager
+def built_whole(target: Path) -> Iterator[Path]:
+    """Give an empty folder that takes the place of `target` once the block has succeeded.
+
+    If the block fails, `target` stays as it was and nothing else is left behind. If another process has
+    put its own there in the meantime, that one stays: someone may be reading it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(target.parent)
+    before = _identity(target)
+    with tempfile.TemporaryDirectory(
+        dir=target.parent,
+        prefix=UNFINISHED,
+        ignore_cleanup_errors=True,  # Windows deletes no open file, and its error would hide the true one
+    ) as temporary:
+        folder = Path(temporary, target.name)
+        folder.mkdir()
+        yield folder
+        if _identity(target) != before:
+            return
+        if before is not None:
+            target.rename(Path(temporary, "replaced"))
+        try:
+            folder.rename(target)
+        except OSError:
+            if not target.exists():  # if it is there now, another process was faster by a hair
+                raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    return (path.stat().st_ino, path.stat().st_mtime_ns) if path.exists() else None
+
+
+@contextmanager
+def disk_errors_explained() -> Iterator[None]:
+    """Turn a full disk, a folder that may not be read or written and their like into a `DataError`."""
+    try:
+        yield
+    except checks.CourseError:
+        raise
+    except OSError as error:
+        place, reason = error.filename or home() / "data", error.strerror or str(error)
+        raise checks.DataError(
+            f"{place} cannot be read or written ({reason}). "
+            "Make room or give yourself access, or set COURSE_HOME to another folder."
+        ) from error
 
 
 def clear_leftovers(folder: Path, seconds: float = 86_400) -> None:

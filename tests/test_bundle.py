@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from packaging.tags import sys_tags
 
-from helpers import datasets
+from helpers import datasets, zips
 from helpers.course import bundle, commands, lessons
 from helpers.runtime import COURSE_FOLDER
 
@@ -156,7 +156,7 @@ def test_students_get_the_edition_without_solutions(tmp_path):
 
 
 def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monkeypatch):
-    datasets.pack(photos, tmp_path / "dog-cat.zip")
+    zips.pack(photos, tmp_path / "dog-cat.zip")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "dog-cat.zip"))
     assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"

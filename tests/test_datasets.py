@@ -7,6 +7,7 @@ import sys
 import threading
 import unicodedata
 import zipfile
+from dataclasses import replace
 from functools import partial
 from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
@@ -17,11 +18,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks, datasets, drawings, images, runtime
-from helpers.datasets import DataError
+from helpers import checks, datasets, drawings, images, published, runtime, zips
+from helpers.checks import DataError
 
 TOP = "Dog-Cat-Classifier-main"
 NAMES = [f"{label}/{label}.{number}.jpg" for label in ("cat", "dog") for number in (0, 1, 2, 10)]
+
+
+def pin(monkeypatch, **changed):
+    """Have the course look for other photos, or elsewhere."""
+    monkeypatch.setattr(datasets, "DOG_CAT", replace(datasets.DOG_CAT, **changed))
 
 
 @pytest.fixture
@@ -36,8 +42,7 @@ def course(tmp_path, monkeypatch):
         for name, content in contents.items()
     ]
     manifest.write_text("".join(lines))
-    monkeypatch.setattr(datasets, "MANIFEST", manifest)
-    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", "http://127.0.0.1:9/nobody-listens-here.zip")
+    pin(monkeypatch, manifest=manifest, url="http://127.0.0.1:9/nobody-listens-here.zip")
     monkeypatch.setattr(datasets, "DRAWN_PETS", 9)
     monkeypatch.setattr(datasets, "DRAWN_NEAR_DUPLICATES", 2)
     monkeypatch.setenv("COURSE_HOME", str(tmp_path / "home"))
@@ -275,7 +280,7 @@ def test_no_archive_can_write_outside_its_folder(course, tmp_path, monkeypatch):
 
 def test_github_comes_when_nothing_else_is_there(course, tmp_path, monkeypatch, server, capsys):
     write_zip(tmp_path / "served/set.zip", course)
-    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    pin(monkeypatch, url=f"{server}/set.zip")
     assert_is_the_set(datasets.load_dog_cat(), "GitHub")
     assert_is_the_set(datasets.load_dog_cat(), "kept copy")
     assert capsys.readouterr() == ("", "")
@@ -295,7 +300,7 @@ def test_without_network_drawn_pets_come_under_a_banner(course, capfd, recwarn):
 
 def test_the_banner_says_why_and_keeps_its_shape(course, monkeypatch, capsys):
     for reason in ("[Errno 111] Connection refused", "a very long reason " * 20, "x" * 300):
-        monkeypatch.setattr(datasets, "_download", fails(datasets._NoArchive(reason)))
+        monkeypatch.setattr(published, "_download", fails(published.NoArchive(reason)))
         datasets.load_dog_cat()
         banner = capsys.readouterr().out.splitlines()
         assert {len(line) for line in banner} == {81} and all(line.startswith("##") for line in banner)
@@ -312,14 +317,14 @@ def fails(error):
 
 def test_sign_in_page_in_place_of_github_counts_as_no_network(course, tmp_path, monkeypatch, server, capsys):
     (tmp_path / "served/set.zip").write_text("<html>Welcome to our hotel</html>")
-    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    pin(monkeypatch, url=f"{server}/set.zip")
     assert datasets.load_dog_cat().attrs["source"] == "drawn pets"
     assert "DRAWN PETS" in capsys.readouterr().out
 
 
 def test_wrong_files_from_github_are_an_error_not_drawn_pets(course, tmp_path, monkeypatch, server):
     write_zip(tmp_path / "served/set.zip", {**course, "cat/cat.0.jpg": b"x"})
-    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    pin(monkeypatch, url=f"{server}/set.zip")
     with pytest.raises(DataError, match=r"cat/cat\.0\.jpg"):
         datasets.load_dog_cat()
     assert kept() == []
@@ -327,7 +332,7 @@ def test_wrong_files_from_github_are_an_error_not_drawn_pets(course, tmp_path, m
 
 def test_full_disk_is_not_taken_for_a_missing_network(course, tmp_path, monkeypatch, server):
     write_zip(tmp_path / "served/set.zip", course)
-    monkeypatch.setattr(datasets, "GITHUB_ARCHIVE", f"{server}/set.zip")
+    pin(monkeypatch, url=f"{server}/set.zip")
 
     def full(*arguments):
         raise OSError(28, "No space left on device")
@@ -743,7 +748,7 @@ def test_pictures_of_one_name_are_all_packed(tmp_path):
     for number, path in enumerate(paths):
         save_picture(path, bytes([number]))
     data = pd.DataFrame({"path": [str(path) for path in paths], "label": ["cat", "cat", "cat", "cat"]})
-    datasets.pack(data, tmp_path / "set.zip")
+    zips.pack(data, tmp_path / "set.zip")
     with zipfile.ZipFile(tmp_path / "set.zip") as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     assert sorted(contents.values()) == [bytes([number]) for number in range(4)]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from helpers import datasets
+from helpers import checks, datasets
 from helpers.course import commands, lessons, pages
 from helpers.study import autopsy, experiments, plan
 
@@ -286,7 +286,7 @@ def test_run_fails_where_a_lesson_fails_and_shows_what_ran(drawn, monkeypatch, c
 
 def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, capsys):
     def fail():
-        raise datasets.DataError("COURSE_DATA names nothing.")
+        raise checks.DataError("COURSE_DATA names nothing.")
 
     monkeypatch.setattr(datasets, "check", fail)
     assert commands.main(["data", "--check"]) == 1

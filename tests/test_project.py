@@ -16,7 +16,19 @@ from helpers.runtime import COURSE_FOLDER
 # A room imports only from rooms before it: what lessons import, then lesson 6's study, then what runs, packs
 # and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
 ROOMS = (
-    *("checks", "runtime", "drawings", "images", "datasets", "colab", "survey", "splits"),
+    *(
+        "checks",
+        "runtime",
+        "drawings",
+        "images",
+        "folders",
+        "zips",
+        "published",
+        "datasets",
+        "colab",
+        "survey",
+        "splits",
+    ),
     *("framework", "augment", "parallel", "lite0", "backbones", "features", "classifier"),
     *("training", "transfer", "evaluate"),
     *(

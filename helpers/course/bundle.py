@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from packaging.markers import Marker
 
-from .. import checks, datasets, runtime
+from .. import checks, runtime, zips
 from ..runtime import COURSE_FOLDER
 from . import editions, lessons
 
@@ -71,7 +71,7 @@ def make(
         _write_student_edition(folder / COURSE)
     else:
         _write_course(course, folder / COURSE)
-    datasets.pack(photos, folder / PHOTOS)
+    zips.pack(photos, folder / PHOTOS)
     requirements, wheels = course / "requirements.txt", folder / WHEELS
     # All pins are there, those of packages that others bring in too: nothing has to be worked out.
     _pip("wheel", "--no-deps", "--wheel-dir", wheels, "--requirement", requirements)

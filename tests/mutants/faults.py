@@ -26,20 +26,24 @@ from cosmic_ray.work_item import MutationSpec, TestOutcome
 from helpers.runtime import COURSE_FOLDER
 from helpers.study import experiments
 
+DATA = (
+    "tests/test_datasets.py tests/robustness/test_archives.py"
+    " -k 'not importing and not whatever and not silence and not processes'"
+)
 # For each module the tests that are to notice, as pytest takes them: those that need no training.
 TESTS = {
     "splits": "tests/test_splits.py -k 'not photos'",
     "survey": "tests/test_survey.py -k 'not photos and not groups_of_many'",
     "checks": "tests/test_checks.py",
     "images": "tests/test_images.py tests/robustness/test_pictures.py -k 'not training and not epoch'",
-    "datasets": (
-        "tests/test_datasets.py tests/robustness/test_archives.py"
-        " -k 'not importing and not whatever and not silence and not processes'"
-    ),
+    "folders": DATA,
+    "zips": DATA,
+    "published": DATA,
+    "datasets": DATA,
     "study/comparison": "tests/test_comparison.py",
     "study/experiments": "tests/test_experiments.py -k 'not killed_run'",
 }
-A_MODULE = 57  # places; about 400 in all
+A_MODULE = 57  # places; about 500 in all
 SEED = 0  # an edit elsewhere does not change which places are drawn
 SECONDS = 120  # a mutant that takes longer is caught: it hangs
 IDENTITY = re.compile("_(Eq|NotEq|Lt|LtE|Gt|GtE)_(Is|IsNot)$")

@@ -20,21 +20,37 @@ from helpers import (
     evaluate,
     explore,
     features,
+    folders,
     framework,
     images,
     lite0,
     parallel,
+    published,
     runtime,
     splits,
     survey,
     training,
     transfer,
+    zips,
 )
 from helpers.course import bundle, editions, lessons, pages
 from helpers.study import autopsy, comparison, domains, experiments, plan, strategies
 
 ROOMS = (
-    *(runtime, drawings, images, datasets, colab, survey, splits, framework, augment),
+    *(
+        runtime,
+        drawings,
+        images,
+        folders,
+        zips,
+        published,
+        datasets,
+        colab,
+        survey,
+        splits,
+        framework,
+        augment,
+    ),
     *(parallel, lite0, backbones, features, classifier, training, transfer, evaluate),
     *(domains, experiments, comparison, strategies, plan, autopsy),
     *(pages, lessons, editions, bundle, explore),
@@ -44,10 +60,16 @@ WITHOUT_NONSENSE = {
     *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
     *("runtime.processor", "runtime.cores"),
     *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
-    *("runtime.digest", "runtime.is_sealed", "runtime.sha256", "runtime.trust_certifi"),
-    *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "datasets.verify"),
-    *("drawings.times", "drawings.mix", "drawings.ellipse", "drawings.smooth", "drawings.moved"),
-    *("drawings.mirrored", "drawings.both_sides"),
+    *(
+        "runtime.digest",
+        "runtime.built_whole",
+        "runtime.disk_errors_explained",
+        "runtime.is_sealed",
+        "runtime.sha256",
+        "runtime.trust_certifi",
+    ),
+    *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "zips.opened", "zips.unpacked"),
+    *("folders.labelled", "folders.pictures", "folders.visible", "folders.is_hidden"),
     *("lite0.file", "lite0.build", "features.fingerprint", "features.out_of_memory_explained"),
     *("parallel.strategy_of", "parallel.n_devices", "parallel.is_chief", "parallel.spread"),
     *("parallel.outputs_of", "parallel.fit"),
@@ -143,9 +165,7 @@ CASES = {
         (lambda m, b: datasets.draw_pets(4, 0, near_duplicates=3), "near_duplicates 3.*at most half"),
         (lambda m, b: datasets.draw_pets(4, 0, folder=7), "folder is 7. Give the path of a folder"),
     ],
-    "datasets.pack": [
-        (lambda m, b: datasets.pack(PETS.path, "a.zip"), "data is .*Give a table with path and label")
-    ],
+    "zips.pack": [(lambda m, b: zips.pack(PETS.path, "a.zip"), "data is .*Give a table with path and label")],
     "colab.install_missing": [
         (
             lambda m, b: colab.install_missing(["tensorflow"]),
