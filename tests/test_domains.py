@@ -54,13 +54,6 @@ def test_drawn_pets_are_all_different():
     assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == domains.N_DRAWINGS
 
 
-def test_targets_are_those_that_keras_wants(pets):
-    np.testing.assert_array_equal(pets.targets(), pets.labels == "dog")
-    digits = domains.load(domains.DIGITS, SIZE)
-    assert digits.targets().shape == (len(digits.labels), 10)
-    np.testing.assert_array_equal(digits.targets().argmax(axis=1).astype(str), digits.labels)
-
-
 def test_a_domain_of_two_joined_tables_has_every_row_once(tmp_path):
     both = pd.concat([datasets.draw_pets(20, seed, tmp_path / str(seed), size=32) for seed in (1, 2)])
     domain = domains.of_table(both, SIZE)

@@ -31,14 +31,8 @@ ROOMS = (
     ),
     *("framework", "augment", "parallel", "lite0", "backbones", "features", "classifier"),
     *("training", "transfer", "evaluate"),
-    *(
-        "study.domains",
-        "study.experiments",
-        "study.comparison",
-        "study.strategies",
-        "study.plan",
-        "study.autopsy",
-    ),
+    *("study.domains", "study.experiments", "study.comparison", "study.trainer", "study.strategies"),
+    *("study.plan", "study.autopsy"),
     *("course.pages", "course.lessons", "course.editions", "course.bundle", "course.commands", "__main__"),
     *("exercises", "plots", "explore"),
 )

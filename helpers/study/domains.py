@@ -49,13 +49,6 @@ class Domain:
         """The classes' names, sorted."""
         return sorted(set(self.labels.tolist()))
 
-    def targets(self) -> np.ndarray:
-        """Return the labels as Keras wants them: `(n,)` of 0 and 1, one-hot for more than two classes."""
-        numbers = np.searchsorted(self.classes, self.labels)
-        if len(self.classes) == 2:
-            return numbers.astype(np.float32)
-        return np.eye(len(self.classes), dtype=np.float32)[numbers]
-
     def training_rows(self, size: int | str, seed: int) -> np.ndarray:
         """Draw rows of the pool, each class by its share; the same seed draws the same rows.
 

@@ -34,7 +34,7 @@ from helpers import (
     zips,
 )
 from helpers.course import bundle, editions, lessons, pages
-from helpers.study import autopsy, comparison, domains, experiments, plan, strategies
+from helpers.study import autopsy, comparison, domains, experiments, plan, strategies, trainer
 
 ROOMS = (
     *(
@@ -52,7 +52,7 @@ ROOMS = (
         augment,
     ),
     *(parallel, lite0, backbones, features, classifier, training, transfer, evaluate),
-    *(domains, experiments, comparison, strategies, plan, autopsy),
+    *(domains, experiments, comparison, trainer, strategies, plan, autopsy),
     *(pages, lessons, editions, bundle, explore),
 )
 # Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
@@ -754,10 +754,10 @@ CASES = {
             "views is 0. Give a whole number from 1 on",
         ),
     ],
-    "strategies.small_cnn": [
-        (lambda m, b: strategies.small_cnn(0, 2, 0), "image_size is 0. Give a whole number from 1 on"),
-        (lambda m, b: strategies.small_cnn(64, 1, 0), "n_classes is 1. Give a whole number from 2 on"),
-        (lambda m, b: strategies.small_cnn(64, 2, -1), "seed is -1. Give a whole number from 0 to"),
+    "trainer.small_cnn": [
+        (lambda m, b: trainer.small_cnn(0, 2, 0), "image_size is 0. Give a whole number from 1 on"),
+        (lambda m, b: trainer.small_cnn(64, 1, 0), "n_classes is 1. Give a whole number from 2 on"),
+        (lambda m, b: trainer.small_cnn(64, 2, -1), "seed is -1. Give a whole number from 0 to"),
     ],
     "autopsy.recipe_at": [
         (lambda m, b: autopsy.recipe_at("hope"), "step is 'hope'. Choose one of as written, pixels scaled")
