@@ -65,7 +65,7 @@ class Augmenter:
     brightness_range: tuple[float, float] = (1.0, 1.0)
     horizontal_flip: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         low, high = _two_numbers("zoom_range", self.zoom_range)
         if not 0 < low <= high <= 1:
             raise checks.CourseError(
@@ -324,7 +324,7 @@ class ImageBatches(keras.utils.PyDataset):
         return changed
 
 
-def targets_of(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def targets_of(labels: Sequence[str] | np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Return what to predict for labels given as names.
 
     Args:

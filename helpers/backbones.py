@@ -21,7 +21,7 @@ DEFAULT = "efficientnet_lite0"
 
 # How each network's authors scaled their pictures: pixel * scale + offset.
 # VGG16 was trained with Caffe: ImageNet's mean colour is taken off and nothing is scaled.
-PREPROCESSING = {
+PREPROCESSING: dict[str, dict] = {
     "efficientnet_lite0": {"scale": 1 / 128, "offset": -127 / 128},
     "mobilenet": {"scale": 1 / 127.5, "offset": -1.0},
     "mobilenet_v2": {"scale": 1 / 127.5, "offset": -1.0},
@@ -107,7 +107,9 @@ def _built(name: str, image_size: int, weights: str | None, alpha: float, prepro
     return base
 
 
-def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: float) -> keras.Model:
+def _from_keras(
+    name: str, scaled: keras.KerasTensor, image_size: int, weights: str | None, alpha: float
+) -> keras.Model:
     """Take one of Keras's own applications, built upon the preprocessed pictures."""
     build: Callable = {
         "mobilenet": keras.applications.MobileNet,
@@ -143,7 +145,7 @@ def _from_keras(name: str, scaled, image_size: int, weights: str | None, alpha: 
         ) from error
 
 
-def _take_rgb_instead_of_bgr(first_convolution: layers.Conv2D) -> None:
+def _take_rgb_instead_of_bgr(first_convolution: keras.layers.Conv2D) -> None:
     """Turn the first kernel's input channels round: VGG16's authors read pictures as BGR."""
     kernel, bias = first_convolution.get_weights()
     first_convolution.set_weights([kernel[:, :, ::-1, :], bias])

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Collection, Sequence, Sized
 from math import inf
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,7 +40,7 @@ class MissingFile(CourseError, FileNotFoundError):
     __str__ = ValueError.__str__  # FileNotFoundError's own expects an error number
 
 
-def whole_number(name: str, value: object, least: int, most: int | None = None) -> None:
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Refuse what is no whole number from `least` to `most`, where None is without end."""
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or value < least or (most is not None and value > most):
@@ -47,10 +48,10 @@ def whole_number(name: str, value: object, least: int, most: int | None = None) 
         raise CourseError(f"{name} is {shown(value)}. Give a whole number {wanted}.")
 
 
-def number(name: str, value: object, least: float = -inf, most: float = inf, above: float = -inf) -> None:
+def number(name: str, value: Any, least: float = -inf, most: float = inf, above: float = -inf) -> None:
     """Refuse what is no finite number from `least` to `most` and greater than `above`."""
-    real = isinstance(value, Real) and not isinstance(value, bool) and abs(value) < inf
-    if not real or not least <= value <= most or value <= above:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not least <= value <= most or value <= above or abs(value) == inf:
         low = f"above {above:g}" if above > -inf else f"from {least:g}" if least > -inf else ""
         high = f"to {most:g}" if most < inf else "on" if least > -inf else ""
         raise CourseError(f"{name} is {shown(value)}. Give a number {low} {high}".rstrip() + ".")
@@ -133,7 +134,7 @@ def same_length(**values: Sized) -> None:
         raise CourseError(f"{found} rows. Give one row of each for every picture, in the same order.")
 
 
-def probabilities(value: object, labels: Sequence[str], names: Sequence[str]) -> None:
+def probabilities(value: Any, labels: Sequence[str], names: Sequence[str]) -> None:
     """Refuse what is not a finite probability of each class, one row for each of `labels`."""
     classes(names)
     if len(labels) == 0:

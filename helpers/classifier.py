@@ -3,7 +3,7 @@
 import json
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +127,7 @@ def _same_classes(what: str, classes: Sequence, known: Sequence | None) -> None:
         )
 
 
-def _head_layers(n_classes: int, dropout: float, l2: float, seed: int) -> list[layers.Layer]:
+def _head_layers(n_classes: int, dropout: float, l2: float, seed: int) -> list[keras.layers.Layer]:
     units, activation = (1, "sigmoid") if n_classes == 2 else (n_classes, "softmax")
     dense = layers.Dense(
         units,
@@ -255,7 +255,7 @@ def count_weights(model: keras.Model) -> pd.Series:
     if not isinstance(model, keras.layers.Layer):
         raise checks.CourseError(f"model is {checks.shown(model)}. Give a model, or one of its layers.")
 
-    def numbers(weights) -> int:
+    def numbers(weights: Iterable[keras.Variable]) -> int:
         return sum(int(np.prod(weight.shape)) for weight in weights)
 
     return pd.Series(

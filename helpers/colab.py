@@ -38,7 +38,7 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
     local = local_disk / "TransferLearning"
     problem = None if drive_folder is None else _writing_problem(drive_folder)
     keeps = drive_folder is not None and problem is None
-    if problem:
+    if drive_folder and problem:
         _copy_results(drive_folder, local)
     os.environ["COURSE_HOME"] = str(drive_folder if keeps else local)
     os.environ["COURSE_LOCAL"] = str(local)
@@ -147,7 +147,7 @@ def own_photo(path: str | Path | None = None) -> Path:
             return photo
     dog = _passing_folder() / "drawn_dog.png"
     _, encoded = cv2.imencode(".png", cv2.cvtColor(drawings.draw_pet("dog", seed=1), cv2.COLOR_RGB2BGR))
-    dog.write_bytes(encoded)  # cv2.imwrite cannot write to every Unicode path
+    dog.write_bytes(encoded.tobytes())  # cv2.imwrite cannot write to every Unicode path
     return dog
 
 

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 import numpy as np
@@ -68,7 +68,7 @@ class Explorer:
         shown = {name: control.widget() for name, control in self._controls.items()}
         picture = widgets.HTML()
 
-        def redraw(_=None) -> None:
+        def redraw(_: object = None) -> None:
             picture.value = _as_html(self._draw(**{name: control.value for name, control in shown.items()}))
 
         for control in shown.values():
@@ -76,7 +76,7 @@ class Explorer:
         redraw()
         return widgets.VBox([*shown.values(), picture])
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         still, metadata = self.still()._repr_mimebundle_()
         if runtime.is_quiet():
             return still, metadata
@@ -114,7 +114,7 @@ def augmentation(
     checks.number("angle", angle, -180, 180)
     checks.number("brightness", brightness, 0, 3)
 
-    def draw(**values: float) -> DescribedFigure:
+    def draw(**values: Any) -> DescribedFigure:
         parameters = augment.Parameters(**values)
         finding = (
             f"{parameters.zoom:.0%} kept, turned {parameters.angle:.0f}°, "

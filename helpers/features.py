@@ -192,7 +192,8 @@ def _simplified_weights(network: keras.Model) -> tuple[list[np.ndarray], list[np
         is_depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
         values[id(kernel)] = kernel.numpy() * factor.reshape(kernel.shape[2:] if is_depthwise else -1)
     both = network.trainable_variables, network.non_trainable_variables
-    return tuple([values[id(variable)] for variable in variables] for variables in both)
+    trainable, others = ([values[id(variable)] for variable in variables] for variables in both)
+    return trainable, others
 
 
 def _normalised_convolutions(

@@ -3,11 +3,12 @@
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ MOST_BYTES = 2**29
 
 # What is read: a file's first bytes -> what reads its header, and nothing but its header. A file is what
 # its first bytes say, whatever its name.
-HEADERS = {
+HEADERS: dict[bytes, Callable[[IO[bytes]], ImageFile]] = {
     b"\xff\xd8": JpegImageFile,
     b"\x89PNG": PngImageFile,
     b"RIFF": WebPImageFile,
@@ -189,10 +190,10 @@ def check(paths: Iterable[str | os.PathLike]) -> None:
     Raises:
         UnreadableImage: naming the first file that has a `problem`, and how many others have.
     """
-    paths = list(dict.fromkeys(map(Path, paths)))
+    files = list(dict.fromkeys(map(Path, paths)))
     with ThreadPoolExecutor(THREADS) as pool:
-        problems = list(pool.map(problem, paths))
-    bad = [(path, reason) for path, reason in zip(paths, problems) if reason]
+        problems = list(pool.map(problem, files))
+    bad = [(file, reason) for file, reason in zip(files, problems) if reason]
     if bad:
         raise UnreadableImage(*bad[0], others=len(bad) - 1)
 
@@ -324,7 +325,9 @@ def _with_its_end(content: bytes, header: JpegImageFile) -> bytes | None:
     try:
         picture = _pixels(whole)
         others = (_pixels(data + stuffed + filling + end) for filling in _FILLINGS)
-        lacks_nothing = picture is not None and all(np.array_equal(picture, other) for other in others)
+        lacks_nothing = picture is not None and all(
+            other is not None and np.array_equal(picture, other) for other in others
+        )
     except cv2.error:
         return None
     return whole if lacks_nothing else None

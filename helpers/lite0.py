@@ -43,7 +43,7 @@ MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 
 
-def build(pictures, scaled, weights: str | None) -> keras.Model:
+def build(pictures: keras.KerasTensor, scaled: keras.KerasTensor, weights: str | None) -> keras.Model:
     """Lay out the network without its classifier on top; with `weights`, fill it from the package's file.
 
     Args:
@@ -75,11 +75,13 @@ def build(pictures, scaled, weights: str | None) -> keras.Model:
     return base
 
 
-def _batch_normalisation(name: str) -> layers.BatchNormalization:
+def _batch_normalisation(name: str) -> keras.layers.BatchNormalization:
     return layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=name)
 
 
-def _inverted_residual(x, name: str, kernel_size: int, stride: int, expansion: int, channels: int):
+def _inverted_residual(
+    x: keras.KerasTensor, name: str, kernel_size: int, stride: int, expansion: int, channels: int
+) -> keras.KerasTensor:
     """Widen with 1x1, filter each channel, narrow with 1x1; add the input where shapes agree.
 
     Sandler et al., 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381.
@@ -201,7 +203,7 @@ class _Unpickler(pickle.Unpickler):
         super().__init__(stream)
         self.storages: dict[str, tuple[np.dtype, int]] = {}  # key -> type and count of its numbers
 
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> object:
         admitted = {
             "collections.OrderedDict": OrderedDict,
             "torch._utils._rebuild_tensor_v2": lambda *place: place[:4],  # key, offset, shape, strides

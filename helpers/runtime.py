@@ -239,7 +239,7 @@ class Stopwatch:
         self.start = time.perf_counter(), time.process_time()
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.seconds = time.perf_counter() - self.start[0]
         self.cpu_seconds = time.process_time() - self.start[1]
 
@@ -270,8 +270,9 @@ class _QuietLibraries:
     `with quiet_libraries: ...`.
     """
 
-    def __init__(self):
-        self._lock, self._users, self._kept = Lock(), 0, None
+    def __init__(self) -> None:
+        self._lock, self._users = Lock(), 0
+        self._kept: int | None = None
 
     def __enter__(self) -> None:
         with self._lock:
@@ -282,7 +283,7 @@ class _QuietLibraries:
                 os.dup2(nowhere, 2)
                 os.close(nowhere)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._lock:
             self._users -= 1
             if self._users == 0 and self._kept is not None:

@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -101,10 +101,10 @@ def recipe_of(
     model: keras.Model, train_batches: ImageBatches, val_batches: ImageBatches, settings: Settings
 ) -> str:
     """Return eight hexadecimal digits that differ between trainings that differ in more than their start."""
-    recipe = {
+    recipe: dict[str, Any] = {
         "network": layout(model),  # with its dropout, its penalty, its seeds and what is frozen
         "frozen": _sum_of(model.non_trainable_weights),
-        "settings": settings._replace(epochs=None),  # more epochs go on
+        "settings": [None, *settings[1:]],  # more epochs go on
     }
     for name, batches in {"train": train_batches, "val": val_batches}.items():
         recipe[name] = {
@@ -280,12 +280,12 @@ class Diverged(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         self.epoch, self.sound = epoch, self.model.get_weights()
 
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict) -> None:
         self.first = logs["loss"] if self.first is None else self.first
         if not np.isfinite(logs["loss"]):
             self._end(logs["loss"])
 
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+    def on_epoch_end(self, epoch: int, logs: dict) -> None:
         guess = np.log(max(2, self.model.output_shape[-1]))
         losses = [logs[name] for name in ("loss", "val_loss") if name in logs]
         lost = [loss for loss in losses if not np.isfinite(loss)]
@@ -355,11 +355,13 @@ def _sound_copy(kept: Path) -> Path | None:
 
 def place_of(keep: Path, recipe: str, start: dict, trained: keras.Model) -> Path:
     """Return where a training is kept: those of one recipe that began with other weights are numbered."""
-    for number in itertools.count():
-        kept = keep / (f"{recipe}-{number}" if number else recipe)
+    kept = keep / recipe
+    for number in itertools.count(1):
         sound = _sound_copy(kept)
         if sound is None or _began_alike(sound, start) or _ended_as(sound, trained):
-            return kept
+            break
+        kept = keep / f"{recipe}-{number}"
+    return kept
 
 
 def start_of(classifier: keras.Model, base: keras.Model) -> dict:
@@ -388,7 +390,7 @@ def _ended_as(kept: Path, trained: keras.Model) -> bool:
 class _EarlyStopping(keras.callbacks.EarlyStopping):
     """Early stopping that remembers the epochs before an interruption."""
 
-    def __init__(self, past: list[dict[str, float]], **settings):
+    def __init__(self, past: list[dict[str, float]], **settings: Any):
         super().__init__(**settings)
         self.past = past
 

@@ -4,10 +4,11 @@ The two phases are the tutorial's sections 4.2 and 5: a new head is trained whil
 frozen (warm-up), then the base, or its last blocks, learns along at a small rate (fine-tuning).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -376,7 +377,7 @@ def _check_features(
     return features, labels
 
 
-def _by_number(class_weight: dict[str | int, float] | None, classes: Sequence) -> dict[int, float] | None:
+def _by_number(class_weight: Mapping[Any, float] | None, classes: Sequence) -> dict[int, float] | None:
     """Return weights as Keras takes them, by the classes' numbers; refuse what has not one for each class."""
     if class_weight is None:
         return None

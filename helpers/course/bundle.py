@@ -111,7 +111,7 @@ def _download(requirements: Path, wheels: Path, platform: str, python: str) -> N
         _pip("download", *options, "--python-version", python, "--requirement", pinned)
 
 
-def _pip(*arguments: str | Path) -> None:
+def _pip(*arguments: object) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", *map(str, arguments)]
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if done.returncode:

@@ -4,9 +4,11 @@ import argparse
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import checks, datasets
+from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
 from . import bundle, editions, lessons
 
@@ -30,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def add(name: str, command, summary: str, more: str = "") -> argparse.ArgumentParser:
+    def add(name: str, command: Callable, summary: str, more: str = "") -> argparse.ArgumentParser:
         added = commands.add_parser(
             name, help=summary, description=f"{summary[0].upper()}{summary[1:]}. {more}"
         )
@@ -154,7 +156,7 @@ def _lab(options: argparse.Namespace) -> int:
         "--LabApp.news_url=None",
     ]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which ends by itself
-    return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=lessons.COURSE_FOLDER)
+    return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=COURSE_FOLDER)
 
 
 def _student(options: argparse.Namespace) -> int:

@@ -219,5 +219,5 @@ def _keep(notebook: NotebookNode, path: Path, build: Path) -> None:
 
 def _progress_bar(lessons: list[Path]) -> tqdm:
     """Return a bar over all cells of `lessons`."""
-    cells = sum(len(nbformat.read(path, as_version=4).cells) for path in lessons)
-    return tqdm(total=cells, unit="cell", leave=False, dynamic_ncols=True)
+    cells = [cell for path in lessons for cell in nbformat.read(path, as_version=4).cells]
+    return tqdm(total=len(cells), unit="cell", leave=False, dynamic_ncols=True)

@@ -18,17 +18,17 @@ check_class_weights = Check(
     cases=((["cat"] * 6 + ["dog"] * 2,), (["a"] * 6 + ["b"] * 3 + ["c"],)),
     slips=(
         Slip(
-            lambda labels: {label: len(labels) / n for label, n in Counter(labels).items()},
+            lambda labels: {label: len(labels) / n for label, n in Counter[str](labels).items()},
             "The classes weigh the same against each other, but every weight is too large, "
             "by the same factor. Which number of the formula is missing?",
         ),
         Slip(
-            lambda labels: {label: n / len(labels) for label, n in Counter(labels).items()},
+            lambda labels: {label: n / len(labels) for label, n in Counter[str](labels).items()},
             "These are the shares of the classes: the frequent class weighs most. "
             "On which class should a mistake cost more?",
         ),
         Slip(
-            lambda labels: {label: 1 / n for label, n in Counter(labels).items()},
+            lambda labels: {label: 1 / n for label, n in Counter[str](labels).items()},
             "Their ratio is right, their size is not. Add up the weights of all images: "
             "the sum should be the number of images, as if each weighed 1.",
         ),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from . import figure as core
@@ -140,7 +141,7 @@ def _course(values: Sequence[float]) -> str:
     return "it goes up" if (steps > 0).any() else "it goes down" if (steps < 0).any() else FLAT
 
 
-def _frame(axis, colour: str, width: float) -> None:
+def _frame(axis: Axes, colour: str, width: float) -> None:
     axis.add_patch(
         Rectangle(
             (0, 0),
@@ -155,7 +156,7 @@ def _frame(axis, colour: str, width: float) -> None:
     )
 
 
-def _number(axis, number: int) -> None:
+def _number(axis: Axes, number: int) -> None:
     axis.text(
         0.04,
         0.94,

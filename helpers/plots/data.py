@@ -7,14 +7,26 @@ import pandas as pd
 
 from .. import images
 from .augmentation import side_by_side
-from .figure import BLUE, GREY, MARKERS, RED, describe, empty_figure, new_figure, percent, show_image, style
+from .figure import (
+    BLUE,
+    GREY,
+    MARKERS,
+    RED,
+    DescribedFigure,
+    describe,
+    empty_figure,
+    new_figure,
+    percent,
+    show_image,
+    style,
+)
 
 TILE = 180  # pixels a side of an image on a sheet
 ALIKE = 15  # of 255: classes whose medians of brightness lie as close are called equally bright
 FAR = 1.5  # times the limit: a pair of images at that distance is called far above it
 
 
-def class_counts(data: pd.DataFrame):
+def class_counts(data: pd.DataFrame) -> DescribedFigure:
     """Draw a bar for each class, as high as the class has images."""
     counts = data.label.value_counts().sort_index()
     figure, axis = new_figure(max(5, 0.9 * len(counts)), 3)
@@ -25,7 +37,9 @@ def class_counts(data: pd.DataFrame):
     return describe(figure, f"Bar chart, number of images in each class: {said}.")
 
 
-def example_sheet(data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, seed: int = 0):
+def example_sheet(
+    data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, seed: int = 0
+) -> DescribedFigure:
     """Show `rows_a_class` rows of `columns` images of each class, drawn at random, with their names.
 
     Of a class with fewer images, all are shown.
@@ -41,14 +55,16 @@ def example_sheet(data: pd.DataFrame, columns: int = 6, rows_a_class: int = 2, s
     return photo_sheet(pictures, f"A random sample: {alike}", columns)
 
 
-def photo_sheet(pictures: Mapping[str, np.ndarray], title: str, columns: int | None = None):
+def photo_sheet(
+    pictures: Mapping[str, np.ndarray], title: str, columns: int | None = None
+) -> DescribedFigure:
     """Show pictures as `side_by_side` does, in the 256 colours that photos need."""
     figure = side_by_side(pictures, title, columns)
     figure.colours = 256
     return figure
 
 
-def image_pairs(pairs: pd.DataFrame):
+def image_pairs(pairs: pd.DataFrame) -> DescribedFigure:
     """Show each of `pairs` (columns `path_a`, `path_b`, `distance`) as two whole images, side by side."""
     if pairs.empty:
         return empty_figure("There is no pair of images to show")
@@ -63,7 +79,7 @@ def image_pairs(pairs: pd.DataFrame):
     return describe(figure, f"{title}. Side by side: {said}.")
 
 
-def image_sizes(facts: pd.DataFrame):
+def image_sizes(facts: pd.DataFrame) -> DescribedFigure:
     """Draw each image as a point, width against height (`facts` as from `survey.inspect`)."""
     facts = facts.dropna(subset=["width", "height"])
     if facts.empty:
@@ -86,7 +102,7 @@ def image_sizes(facts: pd.DataFrame):
     )
 
 
-def brightness(facts: pd.DataFrame):
+def brightness(facts: pd.DataFrame) -> DescribedFigure:
     """Draw how the mean brightness of the images is distributed, class by class."""
     facts = facts.dropna(subset=["brightness"])
     if facts.empty:
@@ -116,7 +132,7 @@ def _brightest(medians: pd.Series) -> str:
     return f"From {medians.idxmin()}, the darkest class, to {medians.idxmax()}, the brightest"
 
 
-def pair_distances(pairs: pd.DataFrame, limit: float):
+def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
     """Draw the distances of the closest `pairs`, and the limit below which they count as near-duplicates."""
     distance = np.sort(pairs.distance)
     found = int((distance <= limit).sum())
@@ -141,7 +157,7 @@ def pair_distances(pairs: pd.DataFrame, limit: float):
     )
 
 
-def scores_by_remedy(scores: pd.DataFrame):
+def scores_by_remedy(scores: pd.DataFrame) -> DescribedFigure:
     """Draw grouped bars: one group a row of `scores` (a way of training), one bar a column (a measure).
 
     The title says which row is the best by the first column, and what it reaches in the last one.
@@ -169,7 +185,9 @@ def scores_by_remedy(scores: pd.DataFrame):
     )
 
 
-def share_histogram(shares: Mapping[str, Sequence[float]], expected: float, of: str, part: str):
+def share_histogram(
+    shares: Mapping[str, Sequence[float]], expected: float, of: str, part: str
+) -> DescribedFigure:
     """Draw how a class's share in a part varies from seed to seed, for each way to split.
 
     Args:
@@ -204,7 +222,7 @@ def share_histogram(shares: Mapping[str, Sequence[float]], expected: float, of: 
     return describe(figure, f"Histogram over many seeds of the share of {of} in {part}: {said}.")
 
 
-def part_counts(parts: Mapping[str, pd.DataFrame]):
+def part_counts(parts: Mapping[str, pd.DataFrame]) -> DescribedFigure:
     """Draw how many images of each class each part holds, as one bar a part."""
     counts = pd.DataFrame({name: part.label.value_counts() for name, part in parts.items()}).fillna(0).T
     counts = counts.astype(int).sort_index(axis=1)
@@ -246,7 +264,7 @@ def _balance(counts: pd.DataFrame) -> str:
     return f"Of the images in {part}, {here} are {label}; in all parts together, {overall}"
 
 
-def leak(scores: Mapping[str, Sequence[float]], title: str):
+def leak(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
     """Draw the accuracy in each fold for several ways to split, and their means."""
     figure, axis = new_figure(7, 0.6 * len(scores) + 1.3)
     for row, values in enumerate(scores.values()):
@@ -264,7 +282,7 @@ def leak(scores: Mapping[str, Sequence[float]], title: str):
     return describe(figure, f"{title}. Mean accuracy over folds: {said}.")
 
 
-def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray):
+def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     """Draw the accuracy of the best model so far, while models are tried one by one on a test set.
 
     Both arrays are `(n_test_sets, n_models)`, 0-1: each model's accuracy on the test set that is used
@@ -304,7 +322,7 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray):
     )
 
 
-def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]):
+def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> DescribedFigure:
     """Draw for each of `pairs`, as from `splits.folds`, which images are held out."""
     table = pd.concat([part for pair in pairs for part in pair]).drop_duplicates("path").sort_index()
     column = pd.Series(np.arange(len(table)), index=table.path)
@@ -327,7 +345,7 @@ def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]):
     return describe(figure, f"Map of {len(pairs)} folds: {said}. Held out: {sizes}.")
 
 
-def score_spread(scores: Mapping[str, Sequence[float]], title: str):
+def score_spread(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
     """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them."""
     figure, axis = new_figure(7, 0.75 * len(scores) + 1.2)
     rng = np.random.default_rng(0)

@@ -1,8 +1,10 @@
 """What every figure shares: a palette, and a description for those who cannot see it."""
 
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image  # matplotlib brings it
 
@@ -52,7 +54,7 @@ class DescribedFigure(Figure):
     alt_text = ""
     colours = 256  # in the PNG; for drawn pictures, half of them look the same
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
         if not self.alt_text:
             raise ValueError("This figure has no description. End its function with `describe(...)`.")
         picture = _with_a_palette(self.png(), self.colours)
@@ -82,7 +84,9 @@ def _with_a_palette(png: bytes, colours: int) -> bytes:
     return smaller.getvalue()
 
 
-def new_figure(width: float = 7, height: float = 3.5, rows: int = 1, columns: int = 1, **subplots):
+def new_figure(
+    width: float = 7, height: float = 3.5, rows: int = 1, columns: int = 1, **subplots: Any
+) -> tuple[DescribedFigure, Any]:
     """Return `(figure, axes)` as `plt.subplots` does, outside pyplot: shown once, never left open.
 
     `width` and `height` are in inches; `axes` is one Axes, or an array of them.
@@ -116,7 +120,7 @@ def percent(part: int, whole: int) -> str:
     return "more than 99 %" if 99 < share < 100 else f"{share:.0f} %"
 
 
-def show_image(axis, image, title: str = "") -> None:
+def show_image(axis: Axes, image: np.ndarray, title: str = "") -> None:
     """Draw one image, RGB `(height, width, 3)` or grey `(height, width)`, 0-255, without ticks or frame.
 
     Values beyond 0 to 255 are shown as black or white.

@@ -166,8 +166,10 @@ def training_against_validation(
     axis.grid(axis="x", alpha=0.3)
     axis.set_title(finding)
     several = len(runs) > len(settings)
-    legend = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
-    legend.set_title("bar: mean of the runs, dots: single runs" if several else None, {"size": 8})
+    said = "bar: mean of the runs, dots: single runs" if several else None
+    figure.legend(
+        loc="outside lower center", ncols=3, frameon=False, title=said, fontsize=8, title_fontsize=8
+    )
     return core.describe(figure, f"{finding}. Means of {measure}. {'; '.join(texts)}.")
 
 

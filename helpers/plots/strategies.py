@@ -326,7 +326,15 @@ def _names(summary: pd.DataFrame) -> tuple[list[str], list[str]]:
     return list(summary["domain"].unique()), list(summary["strategy"].unique())
 
 
-def _errorbar(axis: Axes, x, y, spread, number: int, label: str, line=None) -> None:
+def _errorbar(
+    axis: Axes,
+    x: pd.Series,
+    y: pd.Series,
+    spread: pd.Series,
+    number: int,
+    label: str,
+    line: str | None = None,
+) -> None:
     colour, marker, usual_line, _ = style(number)
     axis.errorbar(
         x,

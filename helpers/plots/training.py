@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from . import figure as core
@@ -78,7 +79,7 @@ def start_slope_asymptote(
     )
 
 
-def _draw_curves(axis, curves: Mapping[str, np.ndarray], epochs: Sequence[float] | None) -> list[str]:
+def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[float] | None) -> list[str]:
     """Draw mean and band of each setting; return what each does, in words."""
     said = []
     for number, (name, runs) in enumerate(curves.items()):
@@ -113,7 +114,7 @@ def confusion(table: pd.DataFrame) -> core.DescribedFigure:
     return core.describe(figure, f"Confusion table: {said}")
 
 
-def _draw_confusion(axis, table: pd.DataFrame) -> str:
+def _draw_confusion(axis: Axes, table: pd.DataFrame) -> str:
     """Draw the table with its finding above it; return both in words."""
     counts = table.to_numpy()
     # By name: a table of one's own may lack a class that was never predicted.
@@ -144,7 +145,7 @@ def threshold_costs(
     thresholds: np.ndarray,
     costs: np.ndarray,
     chosen: float,
-    cost_of_one: Sequence[float],
+    cost_of_one: Sequence[float] | np.ndarray,
 ) -> core.DescribedFigure:
     """Draw a confusion table beside the cost of all mistakes at every threshold, the chosen one marked.
 

@@ -9,6 +9,7 @@ import warnings
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,7 +56,7 @@ AS_WRITTEN = "as written"
 VALIDATION = ("validation photos not augmented", "incomplete batches kept")  # the same model, measured anew
 
 # What is trained at each step: its name -> what it changes, beside what the steps before it changed.
-CHANGES = {
+CHANGES: dict[str, dict[str, Any]] = {
     AS_WRITTEN: {},
     "pixels scaled for the base network": {"preprocesses": True},
     "average pooling, not Flatten": {"pooling": "average"},
@@ -116,11 +117,11 @@ def measure(cell: experiments.Cell) -> experiments.Record:
     if data.attrs["source"] == "drawn pets":
         raise checks.CourseError(NO_PHOTOS)
     # The tutorial's call, less its lack of a seed: 1,049 photos to train on, 350 to validate on.
-    parts = train_test_split(np.arange(len(data)), stratify=data["label"], random_state=seed)
+    train, validation = train_test_split(np.arange(len(data)), stratify=data["label"], random_state=seed)
     result = (
-        our_recipe(recipe.image_size, data, *parts)
+        our_recipe(recipe.image_size, data, train, validation)
         if recipe.solves_head
-        else tutorials_recipe(recipe, data, *parts, seed)
+        else tutorials_recipe(recipe, data, train, validation, seed)
     )
     return asdict(result) | {
         "base": backbones.DEFAULT,

@@ -123,8 +123,9 @@ def of_table(
     checks.whole_number("image_size", image_size, 1)
     parts = splits.split(data.reset_index(drop=True), PARTS, seed=0, max_distance=max_distance)
     pictures = images.read_many(data["path"], image_size)
-    rows = (part.index.to_numpy() for part in parts)
-    return Domain(name, pictures, data["label"].to_numpy(str), *rows, source_of(data))
+    pool, validation, held_out = (part.index.to_numpy() for part in parts)
+    labels = data["label"].to_numpy(str)
+    return Domain(name, pictures, labels, pool, validation, held_out, source_of(data))
 
 
 def source_of(data: pd.DataFrame) -> str:

@@ -26,14 +26,15 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .. import checks, runtime
 
-Cell = dict[str, object]
-Record = dict[str, object]
+Cell = dict[str, Any]
+Record = dict[str, Any]
 
 CHECKSUM = "checksum"  # the last column: the beginning of the SHA-256 sum of the line before it
 NO_FUNCTION = (
@@ -224,6 +225,7 @@ def _prepare_worker() -> None:
     threadpool_limits(1)  # for those that are there, NumPy's
     os.environ["COURSE_QUIET"] = "1"
     parent = multiprocessing.parent_process()
+    assert parent, "this is a worker"
 
     def follow() -> None:
         parent.join()

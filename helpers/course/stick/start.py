@@ -7,6 +7,8 @@ Nothing is written here; the course goes into `transfer-learning` in your home f
 another. What is installed already stays: the next start takes seconds and needs neither stick nor server.
 """
 
+from __future__ import annotations  # whatever Python starts this is told which one it takes
+
 import argparse
 import hashlib
 import os
@@ -53,7 +55,7 @@ def main() -> int:
     return subprocess.call([python_of(course), "-m", "helpers", "lab"], cwd=course)
 
 
-def install(source, course: Path) -> None:
+def install(source: Path | str, course: Path) -> None:
     """Put the course, its packages and the photos into the folder `course`, each unless it is there.
 
     `source` is a folder (Path) or a server's address (str). Raises Problem, CalledProcessError, OSError.
@@ -96,13 +98,13 @@ def check_python(sums: dict) -> None:
         )
 
 
-def read_sums(source) -> dict:
+def read_sums(source: Path | str) -> dict:
     """Return the SHA-256 sum of each file, by its name."""
     lines = read(source, "SHA256SUMS").decode("utf-8").splitlines()
     return {name: checksum for checksum, name in (line.split("  ", 1) for line in lines)}
 
 
-def read(source, name: str) -> bytes:
+def read(source: Path | str, name: str) -> bytes:
     """Return the content of a file in `source`."""
     if isinstance(source, Path):
         return (source / name).read_bytes()
@@ -115,7 +117,7 @@ def read(source, name: str) -> bytes:
         ) from None
 
 
-def place(source, name: str) -> str:
+def place(source: Path | str, name: str) -> str:
     """Return a path or an address, as pip and COURSE_DATA take it."""
     return str(source / name) if isinstance(source, Path) else f"{source.rstrip('/')}/{name}"
 
