@@ -3,7 +3,7 @@
 import re
 import ssl
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -258,7 +258,7 @@ def _drawn_jpeg(index: int, n_originals: int, seed: int, size: int) -> bytes:
 
 
 def _table(
-    rows: list[tuple[str, ...]], source: str, columns: Iterable[str] = ("path", "label")
+    rows: Sequence[tuple[str, ...]], source: str, columns: Iterable[str] = ("path", "label")
 ) -> pd.DataFrame:
     rows = sorted(rows, key=lambda row: (row[1], _natural(row[0])))
     data = pd.DataFrame(rows, columns=columns)

@@ -40,11 +40,11 @@ def labelled(folder: Path) -> list[tuple[str, ...]]:
     Raises:
         DataError: no class folders, one class only, or one without a picture.
     """
-    left_out = defaultdict(list)
+    left_out = defaultdict[str, list](list)
     inside, files = visible(folder, left_out)
     loose = _pictures(files, left_out)
     is_divided = bool(inside) and all(PART.fullmatch(entry.name) for entry in inside)
-    class_folders, unlabelled = ([("", entry) for entry in inside], {})
+    class_folders, unlabelled = [("", entry) for entry in inside], dict[str, int]()
     if is_divided:
         class_folders, unlabelled = _inside_parts(inside, left_out)
     if not class_folders:
@@ -67,7 +67,7 @@ def labelled(folder: Path) -> list[tuple[str, ...]]:
 
 def pictures(folder: Path) -> list[str]:
     """Find all pictures below a folder, one at least, and say in a line what was left out."""
-    left_out = defaultdict(list)
+    left_out = defaultdict[str, list](list)
     paths = _pictures_below(folder, left_out)
     _say_left_out(left_out)
     if not paths:
@@ -77,7 +77,7 @@ def pictures(folder: Path) -> list[str]:
 
 def visible(folder: Path, left_out: dict[str, list]) -> tuple[list[Path], list[Path]]:
     """List a folder: the folders in it, linked ones last, and the files; hidden things are passed over."""
-    folders, linked, files = [], [], []
+    folders, linked, files = list[Path](), list[Path](), list[Path]()
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             path = folder / entry.name
@@ -115,7 +115,7 @@ def _pictures_below(folder: Path, left_out: dict[str, list]) -> list[Path]:
 
 def _pictures(files: Iterable[Path], left_out: dict[str, list]) -> list[Path]:
     """Pick the pictures out of `files`, and sort the others into `left_out`, by reason."""
-    pictures = []
+    pictures: list[Path] = []
     for path in files:
         reason = None if path.suffix.lower() in IMAGE_SUFFIXES else _why_no_picture(path)
         (left_out[reason] if reason else pictures).append(path)

@@ -9,7 +9,7 @@ evenly it lets each share count alike, however small. Here the result is that of
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def share(n: int, device: int, devices: int) -> np.ndarray:
     return mine
 
 
-def spread(strategy: tf.distribute.Strategy, value_of: Callable[[int], np.ndarray]):
+def spread(strategy: tf.distribute.Strategy, value_of: Callable[[int], np.ndarray]) -> Any:
     """Put a value on each device of this machine: `value_of(number of the device)`."""
     return strategy.experimental_distribute_values_from_function(
         lambda context: tf.convert_to_tensor(value_of(context.replica_id_in_sync_group))
@@ -87,7 +87,7 @@ def outputs_of(
     strategy, devices = strategy_of(network), n_devices(network)
 
     @tf.function(reduce_retracing=True)
-    def forward(inputs):
+    def forward(inputs: tf.Tensor) -> tf.Tensor:
         return strategy.run(lambda some: network(some, training=False), args=(inputs,))
 
     found = []
@@ -111,8 +111,13 @@ def outputs_of(
 
 def _first_device(strategy: tf.distribute.Strategy) -> int:
     """Return the number of this machine's first device among all."""
-    numbers = []
-    spread(strategy, lambda device: numbers.append(device) or np.zeros(1))
+    numbers: list[int] = []
+
+    def note(device: int) -> np.ndarray:
+        numbers.append(device)
+        return np.zeros(1)
+
+    spread(strategy, note)
     return min(numbers)
 
 
@@ -152,7 +157,7 @@ def fit(
             everyone.on_train_batch_end(index, _means(sums))
         logs = _means(sums)
         if val is not None:
-            sums = sum(np.array(look(*_shares(model, val, index, None))) for index in range(len(val)))
+            sums = np.sum([look(*_shares(model, val, index, None)) for index in range(len(val))], axis=0)
             logs |= {f"val_{name}": mean for name, mean in _means(sums).items()}
         everyone.on_epoch_end(epoch, logs)
         if model.stop_training:
@@ -203,7 +208,9 @@ def _compared(model: keras.Model, targets: tf.Tensor, outputs: tf.Tensor) -> tup
 def _train_step(model: keras.Model) -> Callable:
     strategy, devices = strategy_of(model), n_devices(model)
 
-    def on_a_device(inputs, targets, weights, there, size):
+    def on_a_device(
+        inputs: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, there: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         with tf.GradientTape() as tape:
             losses, right = _compared(model, targets, model(inputs, training=True))
             of_rows = tf.reduce_sum(weights * losses)
@@ -219,7 +226,9 @@ def _train_step(model: keras.Model) -> Callable:
 
 
 def _look(model: keras.Model) -> Callable:
-    def on_a_device(inputs, targets, weights, there, size):
+    def on_a_device(
+        inputs: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, there: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         losses, right = _compared(model, targets, model(inputs, training=False))
         n = tf.reduce_sum(there)
         penalties = tf.add_n(model.losses) if model.losses else 0.0
@@ -230,7 +239,7 @@ def _look(model: keras.Model) -> Callable:
 
 def _added_up(strategy: tf.distribute.Strategy, on_a_device: Callable) -> Callable:
     @tf.function(reduce_retracing=True)
-    def on_all(*shares):
+    def on_all(*shares: tf.Tensor) -> list[tf.Tensor]:
         return [strategy.reduce("SUM", found, axis=None) for found in strategy.run(on_a_device, args=shares)]
 
     return lambda *shares: np.array([float(found) for found in on_all(*shares)])

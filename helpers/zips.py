@@ -63,7 +63,7 @@ def unpacked(archive: Path) -> Path:
 
 def _unpack(archive: zipfile.ZipFile, target: Path) -> None:
     """Unpack all that is not hidden, beside `target` and then in its place; refuse what is unsafe."""
-    name = Path(archive.filename).name
+    name = Path(str(archive.filename)).name
     places = {member: _place_inside(name, member.filename) for member in archive.infolist()}
     members = {
         member: place for member, place in places.items() if not any(map(folders.is_hidden, place.parts))

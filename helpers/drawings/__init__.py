@@ -11,7 +11,7 @@ import numpy as np
 from .. import checks
 from .animals import FURS, HEADS, IRISES, PINKS, Coat, body, cat_head
 from .scenery import BACKGROUNDS, lit, thing
-from .sheet import BRIGHT, DARK, WHITE, Sheet, ellipse, moved, pick
+from .sheet import BRIGHT, DARK, WHITE, Points, Sheet, ellipse, moved, pick
 
 LABELS = ("cat", "dog")
 
@@ -87,7 +87,7 @@ def test_card(size: int = 224) -> np.ndarray:
         sheet.line([[i / 10, 0], [i / 10, 1]], colour, width)
         sheet.line([[0, i / 10], [1, i / 10]], colour, width)
     for corner, colour in zip(((0, 0), (1, 0), (1, 1), (0, 1)), BRIGHT, strict=False):
-        square = [[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]]
+        square: Points = [[0, 0], [0.1, 0], [0.1, 0.1], [0, 0.1]]
         sheet.fill(moved(square, 0.9 * corner[0], 0.9 * corner[1]), colour)
     sheet.line(ellipse(0.5, 0.5, 0.3, 0.3), BRIGHT[1], 0.009, closed=True)
     for step, grey in enumerate(np.linspace(0, 255, 8)):

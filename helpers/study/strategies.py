@@ -62,6 +62,16 @@ class Bottleneck:
     cpu_seconds_a_picture: float
 
 
+def _activations(kept: Bottleneck) -> np.ndarray:
+    """Return what a base network's last blocks begin with; refuse another base's, which is not there."""
+    if kept.activations is None:
+        raise checks.CourseError(
+            "kept has no activations: they are kept of the default base network only. "
+            "Give strategies.bottleneck(domain, backbones.load(image_size=...))."
+        )
+    return kept.activations
+
+
 @lru_cache(maxsize=4)
 def prepared(domain_name: str, image_size: int, base_name: str) -> tuple[Domain, Bottleneck]:
     """Load a domain and run a base network over it, once in a process.
@@ -187,8 +197,8 @@ def run_cell(
         passes = int(head.n_iter_[0])
         learning_rate, trainable, best = float("nan"), head.coef_.size + head.intercept_.size, passes
     else:
+        inputs = _activations(kept) if strategy == LAST_BLOCKS else domain.pictures
         trainer = _trainer(strategy, domain.pictures.shape[1], tuple(domain.classes))
-        inputs = kept.activations if strategy == LAST_BLOCKS else domain.pictures
         targets = targets_of(domain.labels, domain.classes)
         with runtime.Stopwatch() as watch:
             trainer.reset(seed)
@@ -278,6 +288,7 @@ def whole_or_kept(
     """
     for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
         checks.whole_number(name, value, 1)
+    activations = _activations(kept)
     image_size, classes = domain.pictures.shape[1], tuple(domain.classes)
     targets = targets_of(domain.labels, classes)
     lower = features.split_base(base, FROM_LAYER)[0]
@@ -288,7 +299,7 @@ def whole_or_kept(
         training = domain.training_rows(size, seed)
         rng = np.random.default_rng(seed)
 
-        def view(training=training, rng=rng) -> np.ndarray:
+        def view(training: np.ndarray = training, rng: np.random.Generator = rng) -> np.ndarray:
             return np.stack([augmenter(domain.pictures[row], rng) for row in training])
 
         is_kept = way == "kept activations"
@@ -302,7 +313,7 @@ def whole_or_kept(
                 trainer.one_epoch(
                     inputs[epoch % views] if is_kept else view(), targets[training], seed + epoch
                 )
-        source = kept.activations if is_kept else domain.pictures
+        source = activations if is_kept else domain.pictures
         outputs = trainer.predict(source[domain.held_out])
         accuracy = _score(outputs, domain, domain.held_out).accuracy
         rows.append((way, seed, accuracy, training_itself.seconds / epochs, once.seconds))
