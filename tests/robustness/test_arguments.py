@@ -1,6 +1,7 @@
-"""Nonsense given to any public function: one error that names the argument, its value and what is allowed."""
+"""Nonsense given to what lessons call: one error that names the argument, its value and what is allowed."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from faults import table
+from lesson_calls import CALLED, named
 
 from helpers import (
     augment,
@@ -20,12 +22,10 @@ from helpers import (
     evaluate,
     explore,
     features,
-    folders,
     framework,
     images,
     lite0,
     parallel,
-    published,
     runtime,
     splits,
     survey,
@@ -33,63 +33,14 @@ from helpers import (
     transfer,
     zips,
 )
-from helpers.course import bundle, editions, lessons, pages
+from helpers.course import bundle, editions, lessons
 from helpers.study import autopsy, comparison, domains, experiments, plan, strategies, trainer
 
-ROOMS = (
-    *(
-        runtime,
-        drawings,
-        images,
-        folders,
-        zips,
-        published,
-        datasets,
-        colab,
-        survey,
-        splits,
-        framework,
-        augment,
-    ),
-    *(parallel, lite0, backbones, features, classifier, training, transfer, evaluate),
-    *(domains, experiments, comparison, trainer, strategies, plan, autopsy),
-    *(pages, lessons, editions, bundle, explore),
-)
-# Nothing that a caller gives them can be wrong: paths below the course's folder, and what helpers call.
-WITHOUT_NONSENSE = {
-    *("runtime.home", "runtime.kept", "runtime.local", "runtime.progress", "runtime.is_quiet"),
-    *("runtime.processor", "runtime.cores"),
-    *("runtime.say_not_kept", "runtime.written_whole", "runtime.clear_leftovers"),
-    *(
-        "runtime.digest",
-        "runtime.built_whole",
-        "runtime.disk_errors_explained",
-        "runtime.is_sealed",
-        "runtime.sha256",
-        "runtime.trust_certifi",
-    ),
-    *("datasets.load_dog_cat", "datasets.check", "datasets.manifest", "zips.opened", "zips.unpacked"),
-    *("folders.labelled", "folders.pictures", "folders.visible", "folders.is_hidden"),
-    *("lite0.file", "lite0.build", "features.fingerprint", "features.out_of_memory_explained"),
-    *("parallel.strategy_of", "parallel.n_devices", "parallel.is_chief", "parallel.spread"),
-    *("parallel.outputs_of", "parallel.fit"),
-    *("images.header", "images.problem", "images.check"),  # every path is allowed: see test_pictures.py
-    # Where a session is, and what it has; its folders are tried, not refused: see test_colab.py.
-    *("colab.accelerator", "colab.is_colab", "colab.prepare", "colab.training_folder"),
-    # What `transfer` runs a training with, after it has checked all of it: see test_kept_trainings.py.
-    *("training.fit", "training.fit_resumably", "training.recipe_of", "training.start_of"),
-    *("training.place_of", "training.scheduler", "training.progress_bar"),
-    "domains.source_of",  # every table has a source, if an empty one
-    *("experiments.append", "experiments.provenance"),  # records of `run`
-    *("plan.base_cells", "plan.all_cells", "strategies.load_base"),
-    # What they get are the course's own notebooks, found by `lessons.find`; a broken one ends a run by name,
-    # see test_lessons.py.
-    *("pages.render", "pages.write", "pages.write_reference", "pages.write_index"),
-    *("lessons.execute", "lessons.headline", "lessons.run", "lessons.table", "lessons.save_masters"),
-    *("lessons.readme_figures", "lessons.publishable"),
-    *("editions.is_solution", "editions.is_check", "editions.without_marks", "editions.hide_solutions"),
-    *("editions.write_student_edition", "editions.copy_for_all_systems", "lessons.kernel_environment"),
-    "bundle.pins_for",  # the course's own requirements, for what `make` has checked
+# Of what lessons call, these have nothing of their own to refuse; nor has what takes nothing, or is an error.
+NOTHING_TO_REFUSE = {
+    "augment.Parameters": "a record: `augment.apply` and `affine_matrix` refuse what is in it",
+    "runtime.local": "any names make a path",
+    "colab.training_folder": "likewise",
 }
 
 GREY = np.zeros((8, 8, 3), np.uint8)
@@ -737,6 +688,10 @@ CASES = {
             "size is 100, and 'pets' has 6 pictures to train on. Choose a number from 2 to 4, or 'all'",
         ),
         (lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, "few", 0), "size is 'few'.*or 'all'"),
+        (
+            lambda m, b: strategies.run_cell(strategies.LAST_BLOCKS, DOMAIN, KEPT, 4, 0),
+            "kept has no activations.*Give strategies.bottleneck",
+        ),
     ],
     "transfer.logistic_regression_head": [
         (
@@ -752,6 +707,10 @@ CASES = {
         (
             lambda m, b: strategies.whole_or_kept(DOMAIN, KEPT, on(m), augment.Augmenter(), views=0),
             "views is 0. Give a whole number from 1 on",
+        ),
+        (
+            lambda m, b: strategies.whole_or_kept(DOMAIN, KEPT, on(m), augment.Augmenter()),
+            "kept has no activations.*Give strategies.bottleneck",
         ),
     ],
     "trainer.small_cnn": [
@@ -858,16 +817,24 @@ def test_nonsense_is_refused_in_two_sentences(model, batches, call, message):
     assert len(str(error.value)) < 330 and "\n" not in str(error.value)
 
 
-def test_every_public_function_has_its_nonsense():
-    public = {
-        f"{room.__name__.rpartition('.')[2]}.{name}"
-        for room in ROOMS
-        for name, thing in vars(room).items()
-        if not name.startswith("_") and getattr(thing, "__module__", "") == room.__name__
-        if inspect.isfunction(inspect.unwrap(thing))
-        or name in ("Augmenter", "ImageBatches", "ActivationBatches")
-    }
-    assert public == set(CASES) | WITHOUT_NONSENSE
+def takes_something(thing: Callable) -> bool:
+    is_error = isinstance(thing, type) and issubclass(thing, Exception)
+    return not is_error and bool(inspect.signature(thing).parameters)
+
+
+def has_its_row(name: str) -> bool:
+    """Under the module that a lesson calls it from, or under its own."""
+    thing = named(name)
+    return name in CASES or f"{thing.__module__.rpartition('.')[2]}.{thing.__name__}" in CASES
+
+
+def test_what_lessons_call_has_its_nonsense():
+    """What stands in the list for the reader is what they call: see test_doctests.py."""
+    called = {name for name in set().union(*CALLED.values()) if takes_something(named(name))}
+    without = {name for name in called if not has_its_row(name)}
+    lacking = ", ".join(sorted(without - set(NOTHING_TO_REFUSE)))
+    assert not lacking, f"Give {lacking} a row in CASES: calls with nonsense, and what their error says."
+    assert set(NOTHING_TO_REFUSE) <= without, "what is no longer called, or has its row, can go"
 
 
 def test_long_values_are_cut():
