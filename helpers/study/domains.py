@@ -4,7 +4,7 @@ Three of them need no download beyond the photos: photos of dogs and cats, which
 base network learnt from; handwritten digits, which are far from it; drawn dogs and cats in between.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -14,9 +14,15 @@ import sklearn
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from .. import checks, datasets, drawings, images, splits
+from .. import checks, datasets, drawings, images, runtime, splits
+from . import speech
 
 PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # from near to far
+
+# The comparison's: enough drawings for a large training set, and a far domain that is hard.
+MANY_DRAWINGS, SPEECH = "drawings", "spoken digits"
+COMPARED = (PHOTOS, MANY_DRAWINGS, DIGITS, SPEECH)
+N_MANY_DRAWINGS = 7000
 
 PARTS = (0.6, 0.1, 0.3)  # pool, validation, held out
 N_DRAWINGS = 1400  # as many as there are photos, to within one
@@ -43,6 +49,26 @@ class Domain:
     validation: np.ndarray
     held_out: np.ndarray
     source: str
+    speakers: np.ndarray | None = None
+
+    def for_seed(self, seed: int) -> "Domain":
+        """Return the domain as it is divided for a seed.
+
+        Where there are speakers, one is held out and another is for validation, by turns; whoever is held out
+        is heard in no other part. All other domains are divided once.
+        """
+        if self.speakers is None:
+            return self
+        names = sorted(set(self.speakers.tolist()))
+        held_out, validation = (names[(seed + turn) % len(names)] for turn in (0, 1))
+        pool = ~np.isin(self.speakers, (held_out, validation))
+        parts = pool, self.speakers == validation, self.speakers == held_out
+        return replace(self, **dict(zip(("pool", "validation", "held_out"), map(np.flatnonzero, parts))))
+
+    @property
+    def may_be_mirrored(self) -> bool:
+        """Whether a mirrored picture shows the same: cats and dogs do, digits and sounds do not."""
+        return self.name not in (DIGITS, SPEECH)
 
     @property
     def classes(self) -> list[str]:
@@ -93,8 +119,12 @@ def load(name: str, image_size: int) -> Domain:
 
     See also: `of_table` for pictures of one's own.
     """
-    checks.choice("name", name, NAMES)
+    checks.choice("name", name, (*NAMES, MANY_DRAWINGS, SPEECH))
     checks.whole_number("image_size", image_size, 1)
+    if name == MANY_DRAWINGS:
+        return _many_drawings(image_size)
+    if name == SPEECH:
+        return _spoken_digits(image_size)
     if name == PHOTOS:
         return of_table(datasets.load_dog_cat(), image_size, name)
     if name == DRAWINGS:
@@ -138,14 +168,35 @@ def source_of(data: pd.DataFrame) -> str:
 
 def _drawn_pets(image_size: int) -> Domain:
     """Draw as many dogs and cats as there are photos: each its own seed, so that no two are alike."""
-    labels = np.array(drawings.LABELS)[np.arange(N_DRAWINGS) % 2]
+    return _divided(DRAWINGS, *_drawn(N_DRAWINGS, image_size))
+
+
+def _many_drawings(image_size: int) -> Domain:
+    """Draw 5,000 dogs and cats to train on, 500 for validation and 1,500 to hold out."""
+    pictures, labels, source = _drawn(N_MANY_DRAWINGS, image_size)
+    pool, validation, held_out = np.split(np.arange(N_MANY_DRAWINGS), [5000, 5500])
+    return Domain(MANY_DRAWINGS, pictures, labels, pool, validation, held_out, source)
+
+
+def _drawn(n: int, image_size: int) -> tuple[np.ndarray, np.ndarray, str]:
+    labels = np.array(drawings.LABELS)[np.arange(n) % 2]
     pictures = np.stack(
         [
             images.fit(drawings.draw_pet(label, seed, size=2 * image_size), image_size)
-            for seed, label in enumerate(labels)
+            for seed, label in enumerate(runtime.progress(labels, "Drawing pets"))
         ]
     )
-    return _divided(DRAWINGS, pictures, labels, f"drawn by the course, seeds 0 to {N_DRAWINGS - 1}")
+    return pictures, labels, f"drawn by the course, seeds 0 to {n - 1}"
+
+
+def _spoken_digits(image_size: int) -> Domain:
+    """Return the spoken digits' spectrograms, divided by speaker as for seed 0."""
+    data = speech.load()
+    pictures, speakers = speech.pictures(data, image_size), data["speaker"].to_numpy(str)
+    source = f"Jakobovski/free-spoken-digit-dataset@{speech.COMMIT[:7]}"
+    empty = np.empty(0, int)
+    domain = Domain(SPEECH, pictures, data["label"].to_numpy(str), empty, empty, empty, source, speakers)
+    return domain.for_seed(0)
 
 
 def _digits(image_size: int) -> Domain:

@@ -1,0 +1,261 @@
+"""One cell of the comparison: a strategy on a domain, with so many training pictures and one seed.
+
+Six strategies, from training from scratch to fine-tuning everything, and a control without any network.
+What is frozen is run once: a head is solved for on bottleneck features, and the last blocks are trained on
+cached activations.
+"""
+
+import base64
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_limits
+
+from .. import backbones, checks, evaluate, features, runtime, transfer
+from ..augment import targets_of
+from ..framework import keras
+from . import domains
+from .domains import Domain
+from .networks import MOMENTUM, Patience, Trained, Trainer, from_scratch
+from .strategies import FROM_LAYER, Bottleneck, bottleneck, load_base
+
+RAW_PIXELS = "raw pixels"
+FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS, COLD, BATCH_NORM = STRATEGIES = (
+    "from scratch",
+    "head only",
+    "last blocks",
+    "all blocks",
+    "all, no warm-up",
+    "all, batch norm trained",
+)
+SOLVED = (RAW_PIXELS, HEAD_ONLY)  # logistic regression, which has one lowest point
+WARMED_UP = (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM)
+
+# How much logistic regression's weights may weigh: scikit-learn's C, chosen by validation for each cell.
+REGULARISATION = {
+    RAW_PIXELS: (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
+    HEAD_ONLY: (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
+}
+PATIENCE = {
+    FROM_SCRATCH: Patience(steps=200, most=3000, every=20),
+    LAST_BLOCKS: Patience(steps=100, most=2000, every=10),
+    ALL_BLOCKS: Patience(steps=80, most=800, every=10),
+    COLD: Patience(steps=80, most=800, every=10),
+    BATCH_NORM: Patience(steps=80, most=800, every=10),
+}
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """One trained and scored classifier.
+
+    Attributes:
+        n_train: number of training pictures.
+        setting: Adam's learning rate, or the C of a logistic regression.
+        accuracy: proportion of the held-out pictures that got their own class, 0-1.
+        log_loss: of the held-out pictures, in nats.
+        validation_accuracy, validation_loss: of the validation pictures.
+        start_loss, hasty_loss: of `networks.Trained`; validation_loss for what is solved for.
+        steps, best_step: of `networks.Trained`; 0 for what is solved for.
+        trainable: how many weights were trained.
+        cpu_seconds: of a processor: training, with the validation that it took to stop it or to choose by it,
+            and the training pictures' pass through what is frozen. Scoring is left out, and what TensorFlow
+            takes to prepare a model, once a program.
+        right: which held-out pictures were right, see `as_text`.
+    """
+
+    n_train: int
+    setting: float
+    accuracy: float
+    log_loss: float
+    validation_accuracy: float
+    validation_loss: float
+    start_loss: float
+    hasty_loss: float
+    steps: int
+    best_step: int
+    trainable: int
+    cpu_seconds: float
+    right: str
+
+
+def as_text(right: np.ndarray) -> str:
+    """Return n truth values as a short text: eight in a byte, in base 64.
+
+    Example:
+        >>> from helpers.study import cells
+        >>> cells.as_text(np.array([True, False, True]))
+        'oA=='
+        >>> cells.from_text("oA==", 3).tolist()
+        [True, False, True]
+    """
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def from_text(text: str, n: int) -> np.ndarray:
+    """Return the n truth values of `as_text`."""
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8))
+    return bits[:n].astype(bool)
+
+
+@lru_cache(maxsize=4)
+def prepared(domain_name: str, image_size: int, base_name: str) -> tuple[Domain, Bottleneck]:
+    """Load a domain and run a base network over it, once in a process."""
+    domain = domains.load(domain_name, image_size)
+    return domain, bottleneck(domain, load_base(base_name, image_size))
+
+
+def run_cell(
+    strategy: str,
+    domain: Domain,
+    cached: Bottleneck,
+    size: int | str,
+    seed: int,
+    learning_rate: float = 1e-3,
+    architecture: str = "averaged",
+) -> CellResult:
+    """Train one classifier by one strategy and score it on the domain's held-out part.
+
+    Args:
+        strategy: one of `STRATEGIES`, or "raw pixels": logistic regression without any network.
+        domain: where the pictures come from.
+        cached: of `strategies.bottleneck`, for the same domain.
+        size: number of training pictures, or "all".
+        seed: of the choice of pictures, the first weights, the order of batches, and dropout.
+        learning_rate: Adam's. What is solved for takes none.
+        architecture: of the network from scratch, see `networks.from_scratch`.
+
+    Raises:
+        CourseError: an unknown strategy, or a number of pictures that the domain does not have.
+    """
+    checks.choice("strategy", strategy, (RAW_PIXELS, *STRATEGIES))
+    domain = domain.for_seed(seed)
+    rows = domain.training_rows(size, seed)
+    if strategy in SOLVED:
+        return _solved(strategy, domain, cached, rows)
+    classes, image_size = tuple(domain.classes), domain.pictures.shape[1]
+    trainer = _trainer(strategy, image_size, classes, architecture, domain.may_be_mirrored)
+    inputs = cached.activations if strategy == LAST_BLOCKS else domain.pictures
+    targets = targets_of(domain.labels, classes)
+    train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
+    with runtime.Stopwatch() as watch:
+        trainer.reset(seed)
+        if strategy in WARMED_UP:
+            head, _ = _best_of(HEAD_ONLY, cached.features, domain, rows)
+            trainer.put_head(*_weights(head))
+        trained = trainer.fit(train, validation, PATIENCE[strategy], learning_rate, seed)
+    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy in WARMED_UP else 0.0
+    probabilities = evaluate.probabilities_of(trainer.predict(inputs[domain.held_out]))
+    checked = evaluate.probabilities_of(trainer.predict(inputs[domain.validation]))
+    trainable = int(transfer.count_weights(trainer.model)["trainable"])
+    cpu_seconds = watch.cpu_seconds + frozen
+    return _result(domain, rows, learning_rate, probabilities, checked, trained, trainable, cpu_seconds)
+
+
+def _solved(strategy: str, domain: Domain, cached: Bottleneck, rows: np.ndarray) -> CellResult:
+    inputs = cached.features if strategy == HEAD_ONLY else _pixels(domain)
+    with runtime.Stopwatch() as watch:
+        model, loss = _best_of(strategy, inputs, domain, rows)
+    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy == HEAD_ONLY else 0.0
+    classifier = model[-1]
+    trainable = inputs.shape[1] * len(classifier.coef_) + classifier.intercept_.size
+    return _result(
+        domain,
+        rows,
+        classifier.C,
+        model.predict_proba(inputs[domain.held_out]),
+        model.predict_proba(inputs[domain.validation]),
+        Trained(0, 0, loss, loss, loss),
+        trainable,
+        watch.cpu_seconds + frozen,
+    )
+
+
+def _pixels(domain: Domain) -> np.ndarray:
+    """Return each picture as a row of numbers 0-1; a grey picture's three channels are one."""
+    is_grey = np.array_equal(domain.pictures[..., 0], domain.pictures[..., 2])
+    pictures = domain.pictures[..., :1] if is_grey else domain.pictures
+    return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
+
+
+def _best_of(strategy: str, inputs: np.ndarray, domain: Domain, rows: np.ndarray) -> tuple[Pipeline, float]:
+    """Solve for each regularisation, and return the one with the lowest validation loss, and that loss."""
+    train, labels = inputs[rows], domain.labels[rows]
+    solved = []
+    with threadpool_limits(1):  # small sums, which several threads only slow down
+        # Turning the axes changes nothing for logistic regression, and leaves as many numbers as pictures.
+        turned = [PCA().fit(train)] if train.shape[1] > len(rows) else []
+        for step in turned:
+            train = step.transform(train)
+        for regularisation in REGULARISATION[strategy]:
+            regression = LogisticRegression(C=regularisation, max_iter=1000).fit(train, labels)
+            model = make_pipeline(*turned, regression)
+            probabilities = model.predict_proba(inputs[domain.validation])
+            loss = log_loss(domain.labels[domain.validation], probabilities, labels=domain.classes)
+            solved.append((model, float(loss)))
+    return min(solved, key=lambda pair: pair[1])
+
+
+def _weights(model: Pipeline) -> tuple[np.ndarray, np.ndarray]:
+    """Return a solved classifier's weights `(d, outputs)` and biases as they are for inputs not turned."""
+    *turned, regression = (step for _, step in model.steps)
+    weights, biases = regression.coef_.T, regression.intercept_
+    for step in turned:
+        weights = step.components_.T @ weights
+        biases = biases - step.mean_ @ weights
+    return weights, biases
+
+
+def _result(
+    domain: Domain,
+    rows: np.ndarray,
+    setting: float,
+    held_out: np.ndarray,
+    validation: np.ndarray,
+    trained: Trained,
+    trainable: int,
+    cpu_seconds: float,
+) -> CellResult:
+    score = evaluate.score(held_out, domain.labels[domain.held_out], domain.classes)
+    checked = evaluate.score(validation, domain.labels[domain.validation], domain.classes)
+    right = np.array(domain.classes)[held_out.argmax(axis=1)] == domain.labels[domain.held_out]
+    return CellResult(
+        n_train=len(rows),
+        setting=setting,
+        accuracy=score.accuracy,
+        log_loss=score.log_loss,
+        validation_accuracy=checked.accuracy,
+        validation_loss=checked.log_loss,
+        start_loss=trained.start_loss,
+        hasty_loss=trained.hasty_loss,
+        steps=trained.steps,
+        best_step=trained.best_step,
+        trainable=trainable,
+        cpu_seconds=cpu_seconds,
+        right=as_text(right),
+    )
+
+
+@lru_cache(maxsize=8)
+def _trainer(
+    strategy: str, image_size: int, classes: tuple[str, ...], architecture: str, mirrored: bool
+) -> Trainer:
+    """Build each model once in a process; with and without warm-up, fine-tuning all is the same model."""
+    if strategy == COLD:
+        return _trainer(ALL_BLOCKS, image_size, classes, architecture, mirrored)
+    if strategy == FROM_SCRATCH:
+        return Trainer(from_scratch(architecture, image_size, len(classes)), scratch=True, mirrored=mirrored)
+    base = backbones.load(image_size=image_size)
+    if strategy == LAST_BLOCKS:
+        base = features.split_base(base, FROM_LAYER)[1]
+    transfer.unfreeze(base, batch_norm_training=strategy == BATCH_NORM)
+    if strategy == BATCH_NORM:
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = MOMENTUM
+    return Trainer(transfer.build_classifier(base, classes), mirrored=mirrored and strategy != LAST_BLOCKS)

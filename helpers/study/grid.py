@@ -1,0 +1,243 @@
+"""The comparison's grid: which cells there are, in which order, and with which settings.
+
+Settings are chosen first, by validation, with seeds that the grid does not use: the network from scratch,
+then everybody's learning rate, at a small and at a large number of pictures. A rate at the edge of its range
+that wins widens the range.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+
+from .. import backbones, checks, runtime
+from . import experiments
+from .cells import (
+    ALL_BLOCKS,
+    BATCH_NORM,
+    COLD,
+    FROM_SCRATCH,
+    HEAD_ONLY,
+    RAW_PIXELS,
+    SOLVED,
+    STRATEGIES,
+    prepared,
+    run_cell,
+)
+from .domains import COMPARED, MANY_DRAWINGS, PHOTOS, SPEECH
+from .networks import ARCHITECTURES
+
+RESULTS = experiments.RESULTS / "grid.csv"
+
+IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of times on two cores
+SIZES = ("20", "80", "320", "all")
+SEEDS, SEEDS_OF_ALL = 10, 5
+SPEECH_SEEDS, SPEECH_SEEDS_OF_ALL = 12, 6  # each of six speakers is held out equally often
+LEARNING_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+WIDER = (1e-6, 3e-6, 1e-2, 3e-2)  # tried where an edge of the others wins
+SCRATCH_RATES = (3e-4, 1e-3, 3e-3)  # among which each network from scratch is tried
+SEARCH_SEEDS = (100, 101, 102)
+SEARCH_SIZES = {"small": "80", "large": "320"}
+WITH_STEPS = tuple(name for name in STRATEGIES if name not in SOLVED)
+WHOLE = (ALL_BLOCKS, COLD, BATCH_NORM)  # strategies that train every weight of the base
+
+
+def scale(size: str) -> str:
+    """Return for which sizes a learning rate is chosen together: "small" up to 80 pictures, else "large"."""
+    return "small" if size != "all" and int(size) <= 80 else "large"
+
+
+def architecture_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+    """Return the cells by which the network from scratch is chosen in each domain."""
+    return [
+        _cell("architecture", FROM_SCRATCH, domain, SEARCH_SIZES["large"], seed, rate, architecture)
+        for domain, architecture, rate, seed in product(names, ARCHITECTURES, SCRATCH_RATES, SEARCH_SEEDS)
+    ]
+
+
+def rate_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+    """Return the cells by which learning rates are chosen: every rate, with one seed."""
+    return [
+        _cell("rate", strategy, domain, size, SEARCH_SEEDS[0], rate)
+        for domain, strategy, size, rate in product(names, WITH_STEPS, SEARCH_SIZES.values(), LEARNING_RATES)
+    ]
+
+
+def finalist_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+    """Return the cells for the three rates that did best with one seed: the other seeds."""
+    return [
+        _cell("rate", strategy, domain, size, seed, rate)
+        for domain, strategy, size in product(names, WITH_STEPS, SEARCH_SIZES.values())
+        for rate in _tried(table, strategy, domain, size)[SEARCH_SEEDS[0]].nsmallest(3).index
+        for seed in SEARCH_SEEDS[1:]
+    ]
+
+
+def grid_cells(
+    names: Sequence[str] = COMPARED, strategies: Sequence[str] = (RAW_PIXELS, *STRATEGIES)
+) -> list[experiments.Cell]:
+    """Return the grid's cells, the cheap strategies first, and seed by seed.
+
+    All 5,000 drawings are for what does not train the whole base.
+    """
+    cells = [
+        _cell("grid", strategy, domain, size, seed)
+        for seed, size, domain, strategy in product(range(SPEECH_SEEDS), SIZES, names, strategies)
+        if seed < _n_seeds(domain, size)
+        and not (domain == MANY_DRAWINGS and size == "all" and strategy in WHOLE)
+    ]
+    return sorted(cells, key=lambda cell: cell["strategy"] in WHOLE)
+
+
+def _n_seeds(domain: str, size: str) -> int:
+    few, many = (SPEECH_SEEDS_OF_ALL, SPEECH_SEEDS) if domain == SPEECH else (SEEDS_OF_ALL, SEEDS)
+    return few if size == "all" else many
+
+
+def larger_cells() -> list[experiments.Cell]:
+    """Return the check at 128 pixels of what is found at 64: three strategies, two sizes, near and far."""
+    return [
+        _cell("larger", strategy, domain, size, seed, image_size=128)
+        for seed, size, domain, strategy in product(
+            range(6), ("80", "320"), (PHOTOS, SPEECH), (FROM_SCRATCH, HEAD_ONLY, ALL_BLOCKS)
+        )
+    ]
+
+
+def _cell(
+    part: str,
+    strategy: str,
+    domain: str,
+    size: str,
+    seed: int,
+    rate: float | str = "chosen",
+    architecture: str = "chosen",
+    base: str = backbones.DEFAULT,
+    image_size: int = IMAGE_SIZE,
+) -> experiments.Cell:
+    return {
+        "part": part,
+        "strategy": strategy,
+        "domain": domain,
+        "size": size,
+        "seed": seed,
+        "rate": rate,
+        "architecture": architecture,
+        "base": base,
+        "image_size": image_size,
+    }
+
+
+# --- what is chosen -------------------------------------------------------------------------------------
+
+
+def read(path: Path | str = RESULTS, part: str | None = None) -> pd.DataFrame:
+    """Read results, those of one part if it is named. Sizes are text: "20" or "all"."""
+    table = experiments.read(path, text=["size", "rate", "right"])
+    return table if part is None or table.empty else table[table["part"] == part].reset_index(drop=True)
+
+
+def chosen_architecture(table: pd.DataFrame, domain: str) -> str:
+    """Return the network from scratch with the lowest validation loss in a domain, at its best rate."""
+    own = table[(table["part"] == "architecture") & (table["domain"] == domain)]
+    if own.empty:
+        raise checks.CourseError(
+            f"No network from scratch was chosen for '{domain}'. Run architecture_cells first."
+        )
+    losses = own.groupby(["architecture", "rate"])["validation_loss"].mean()
+    return str(losses.idxmin()[0])
+
+
+def _tried(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.DataFrame:
+    """Return validation losses: a row for each learning rate that was tried, a column for each seed."""
+    is_own = (table["part"] == "rate") & (table["strategy"] == strategy) & (table["domain"] == domain)
+    own = table[is_own & (table["size"] == SEARCH_SIZES[scale(size)])]
+    if own.empty:
+        raise checks.CourseError(f"No rate was tried for '{strategy}' on '{domain}'. Run its cells first.")
+    own = own.assign(rate=own["rate"].astype(float))
+    return own.pivot(index="rate", columns="seed", values="validation_loss")
+
+
+def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.Series:
+    """Return the mean validation loss of each learning rate that was tried with every seed, by rate."""
+    return _tried(table, strategy, domain, size).dropna().mean(axis=1)
+
+
+def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> float:
+    """Return the learning rate that validation chose."""
+    return float(rate_losses(table, strategy, domain, size).idxmin())
+
+
+def wider_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+    """Return the cells of the next rate, where the lowest or the highest that was tried is the best."""
+    found = []
+    for domain, strategy, size in product(names, WITH_STEPS, SEARCH_SIZES.values()):
+        tried, best = _tried(table, strategy, domain, size).index, chosen_rate(table, strategy, domain, size)
+        beyond = [rate for rate in WIDER if best == tried.min() > rate or best == tried.max() < rate]
+        nearest = min(beyond, key=lambda rate: abs(math.log(rate / best)), default=None)
+        if nearest is not None:
+            found += [_cell("rate", strategy, domain, size, seed, nearest) for seed in SEARCH_SEEDS]
+    return found
+
+
+# --- running it -----------------------------------------------------------------------------------------
+
+
+def run(path: Path | str = RESULTS, names: Sequence[str] = COMPARED, workers: int | None = None) -> None:
+    """Choose settings where that is still to be done, then train what is missing of the grid.
+
+    Controls and heads come first, then the domains' choices, then what trains longest. Stop it wherever you
+    like: each result is on disk at once, and the next run goes on from there.
+    """
+    path = runtime.path_of(path)
+
+    def go(cells: Iterable[experiments.Cell], description: str) -> None:
+        settings = partial(measure_with, path=str(path))
+        experiments.run(list(cells), path, settings, workers, description)
+
+    go(grid_cells(names, SOLVED), "controls and heads")
+    go(architecture_cells(names), "networks from scratch")
+    go(rate_cells(names), "learning rates")
+    go(finalist_cells(read(path), names), "the best learning rates")
+    while cells := wider_cells(read(path), names):
+        go(cells, "wider learning rates")
+    go(grid_cells(names), "cells")
+
+
+def measure_with(cell: experiments.Cell, path: str) -> experiments.Record:
+    """Measure a cell with the settings that the results file has chosen so far."""
+    table, settings = pd.DataFrame(), {}
+    if "chosen" in (cell["rate"], cell["architecture"]) and cell["strategy"] not in SOLVED:
+        table = read(path)
+    if cell["architecture"] == "chosen" and cell["strategy"] == FROM_SCRATCH:
+        settings["architecture"] = chosen_architecture(table, str(cell["domain"]))
+    if cell["rate"] == "chosen" and cell["strategy"] not in SOLVED:
+        settings["rate"] = chosen_rate(table, *(str(cell[name]) for name in ("strategy", "domain", "size")))
+    return measure(cell | settings)
+
+
+def measure(cell: Mapping) -> experiments.Record:
+    """Train and score one cell, given by names, with its settings.
+
+    Example:
+        >>> from helpers.study import grid
+        >>> cell = grid.grid_cells(["digits"], ["head only"])[0] | {"image_size": 32}
+        >>> record = grid.measure(cell)
+        >>> record["n_train"], record["data"].split()[0]
+        (20, 'scikit-learn')
+    """
+    domain, cached = prepared(cell["domain"], cell["image_size"], cell["base"])
+    if domain.source == "drawn pets":
+        raise checks.CourseError(
+            "The photos are out of reach, and drawn pets' results would be kept under their name. "
+            "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
+        )
+    settings = {} if cell["rate"] == "chosen" else {"learning_rate": float(cell["rate"])}
+    if cell["architecture"] != "chosen":
+        settings["architecture"] = cell["architecture"]
+    result = run_cell(cell["strategy"], domain, cached, cell["size"], cell["seed"], **settings)
+    return asdict(result) | {"network": settings.get("architecture", ""), "data": domain.source}
