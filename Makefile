@@ -14,12 +14,14 @@ bench_packages := build/bench-packages
 bench_installed := $(bench_packages)/installed
 mutants_packages := build/mutants-packages
 mutants_installed := $(mutants_packages)/installed
+lock_packages := build/lock-packages
+lock_installed := $(lock_packages)/installed
 candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3)
 # Two test files at a time, each from top to bottom in one process: a lesson's cells share a kernel.
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants clean
+.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -66,6 +68,11 @@ mutants: $(installed) $(mutants_installed)  ## plant faults in the helpers, and 
 	    $(python) -m mutants $(addprefix --only ,$(ONLY))
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(python) -m mutants.beginners
 
+lock: $(installed) $(lock_installed)  ## make requirements.txt anew from the short list in pyproject.toml
+	@$(lock_packages)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --no-strip-extras --group course --output-file requirements.txt
+	@$(python) -m helpers.course.lock
+
 clean:  ## delete what run and test left behind, but neither .venv nor the data
 	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -74,7 +81,7 @@ clean:  ## delete what run and test left behind, but neither .venv nor the data
 # and that can make an environment (Debian leaves `ensurepip` out of its python3).
 $(installed): requirements.txt
 	$(call make_environment,.venv)
-	@$(python) -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
 	@touch $(installed)
 
 $(colab_installed): colab/runtime.txt
@@ -98,6 +105,11 @@ $(mutants_installed): tests/mutants/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(mutants_packages) \
 	    --no-deps --requirement tests/mutants/requirements.txt
 	@touch $(mutants_installed)
+
+# In a folder of its own, for that one command.
+$(lock_installed): Makefile
+	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(lock_packages) uv==0.13.9
+	@touch $(lock_installed)
 
 define make_environment
 	@found=; for candidate in $(candidates); do \

@@ -3,7 +3,6 @@
 import atexit
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -62,11 +61,13 @@ def install_missing(packages: Iterable[str] = PACKAGES) -> None:
     missing = [PACKAGES[module] for module in packages if importlib.util.find_spec(module) is None]
     if not missing:
         return
-    requirements = (runtime.COURSE_FOLDER / "requirements.txt").read_text(encoding="utf-8")
-    pins = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", requirements, re.MULTILINE))
+    pins = runtime.pins((runtime.COURSE_FOLDER / "requirements.txt").read_text(encoding="utf-8"))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    wanted = [f"{name}=={pins[name]}" for name in missing]
-    done = subprocess.run([*command, *wanted], capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "requirements.txt")  # pip takes sums from a file only
+        wanted.write_text("\n".join(pins[name] for name in missing), encoding="utf-8")
+        command += ["--require-hashes", "--requirement", str(wanted)]
+        done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         print(
             f"{done.stderr}pip could not install {', '.join(missing)}. "

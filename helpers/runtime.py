@@ -1,6 +1,8 @@
 """Where this runs: the course's folders, seeds, progress bars."""
 
+import functools
 import hashlib
+import importlib.metadata
 import os
 import platform
 import re
@@ -251,6 +253,21 @@ def processor() -> str:
         return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+@functools.cache
+def version(module: str) -> str:
+    """Return the version of the package that a module comes from, by whichever name that was installed.
+
+    `tensorflow` comes from `tensorflow-cpu` or from `tensorflow`. The module itself is not loaded.
+    """
+    return importlib.metadata.version(importlib.metadata.packages_distributions()[module][0])
+
+
+def pins(requirements: str) -> dict[str, str]:
+    """Return the pins of a `requirements.txt`, each with its condition and its sums, by what they pin."""
+    found = re.findall(r"^(([a-z][^ =]*)==(?:.*\\\n)*.*)", requirements, re.MULTILINE)
+    return {name: pin for pin, name in found}
 
 
 def seed_everything(seed: int) -> None:

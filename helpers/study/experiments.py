@@ -12,7 +12,6 @@ compares records to look at. It does not make the cell a new one: an update must
 import csv
 import datetime
 import hashlib
-import importlib.metadata
 import io
 import multiprocessing
 import os
@@ -282,10 +281,14 @@ def _leave_out_the_damaged(path: Path) -> None:
 
 def provenance() -> Record:
     """Return what a record rests on: versions, the machine in words, the day, the command."""
-    versions = {name: importlib.metadata.version(name) for name in ("tensorflow", "keras", "scikit-learn")}
+    versions = {
+        "Python": platform.python_version(),
+        "tensorflow": runtime.version("tensorflow"),
+        "keras": runtime.version("keras"),
+        "scikit-learn": runtime.version("sklearn"),
+    }
     return {
-        "versions": f"Python {platform.python_version()}, "
-        + ", ".join(f"{name} {version}" for name, version in versions.items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "machine": f"{runtime.cores()} cores, {runtime.processor()}",
         "date": datetime.date.today().isoformat(),
         "command": "python -m helpers " + " ".join(sys.argv[1:2]),

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,11 @@ import pandas as pd
 from helpers import runtime
 from helpers.runtime import COURSE_FOLDER
 
-PACKAGES = ("tensorflow", "keras", "numpy", "opencv-python-headless", "scikit-learn")
+PACKAGES = {
+    **{name: name for name in ("tensorflow", "keras", "numpy")},
+    "opencv-python-headless": "cv2",
+    "scikit-learn": "sklearn",
+}
 
 
 @dataclass(frozen=True)
@@ -136,5 +139,5 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: runtime.version(module) for name, module in PACKAGES.items()},
     }
