@@ -3,21 +3,24 @@
 import functools
 import hashlib
 import http.server
+import io
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from packaging.tags import sys_tags
 
-from helpers import datasets, zips
+from helpers import datasets, runtime, zips
 from helpers.course import bundle, commands, lessons
 from helpers.runtime import COURSE_FOLDER
 
@@ -64,6 +67,20 @@ def write_wheel(folder: Path, name: str, tag: str) -> None:
         wheel.writestr(f"{info}/RECORD", "")
 
 
+def write_source(folder: Path, name: str) -> None:
+    setup = f"from setuptools import setup\nsetup(name={name!r}, version='1.0', py_modules=[])\n"
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
+    with tarfile.open(folder / f"{name}-1.0.tar.gz", "w:gz") as source:
+        for file, text in (("setup.py", setup), ("PKG-INFO", about)):
+            member = tarfile.TarInfo(f"{name}-1.0/{file}")
+            member.size = len(text)
+            source.addfile(member, io.BytesIO(text.encode()))
+
+
+def sum_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def commit(folder: Path) -> None:
     """Make a git checkout of `folder`, with all that is in it."""
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A course"]):
@@ -73,28 +90,41 @@ def commit(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory) -> Path:
-    """A tiny course: a git checkout with two requirements, whose wheels lie beside it in `wheels`."""
+    """A tiny course: a git checkout with three requirements, which lie beside it in `packages`."""
     course = tmp_path_factory.mktemp("tiny") / "course"
     (course / "helpers").mkdir(parents=True)
     (course / "helpers" / "__main__.py").write_text(MODULE, encoding="utf-8")
-    (course / "requirements.txt").write_text("tiny==1.0\ncoloured==1.0  # a reason\n", encoding="utf-8")
+    packages = course.parent / "packages"
+    packages.mkdir()
+    write_wheel(packages, "tiny", "py3-none-any")
+    write_wheel(packages, "coloured", TAG)
+    write_source(packages, "built")
+    pins = [
+        f"{path.name.split('-')[0]}==1.0 \\\n    --hash=sha256:{sum_of(path)}\n"
+        for path in sorted(packages.iterdir(), reverse=True)
+    ]
+    (course / "requirements.txt").write_text("# a reason\n" + "".join(pins), encoding="utf-8")
     commit(course)
     (course / "not committed").touch()
-    (course.parent / "wheels").mkdir()
-    write_wheel(course.parent / "wheels", "tiny", "py3-none-any")
-    write_wheel(course.parent / "wheels", "coloured", TAG)
     return course
 
 
 @pytest.fixture(scope="module")
-def made(course, tmp_path_factory) -> Path:
+def only_those_packages(course) -> Iterator[None]:
+    """pip finds the tiny course's packages, and builds with this environment's setuptools."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIP_NO_INDEX", "1")
+        patch.setenv("PIP_FIND_LINKS", str(course.parent / "packages"))
+        patch.setenv("PIP_NO_BUILD_ISOLATION", "0")  # pip takes it for what its option of that name does
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(course, only_those_packages, tmp_path_factory) -> Path:
     """The bundle of the tiny course, with two drawn pets for photos."""
     folder = tmp_path_factory.mktemp("a stick") / "bundle"
     pets = datasets.draw_pets(2, 0, folder.parent / "pets", size=16)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PIP_NO_INDEX", "1")
-        patch.setenv("PIP_FIND_LINKS", str(course.parent / "wheels"))
-        bundle.make(folder, pets, course=course)
+    bundle.make(folder, pets, course=course)
     return folder
 
 
@@ -131,12 +161,32 @@ def test_everything_is_there_and_has_its_sum(made):
     sums = dict(line.split("  ")[::-1] for line in (made / "SHA256SUMS").read_text().splitlines())
     assert set(sums) == set(files) - {"SHA256SUMS"}
     assert {"start.py", "start.sh", "start.ps1", "READ-ME.txt", "course.zip", "dog-cat.zip"} < set(files)
+    assert "requirements.txt" in files
     assert {name for name in files if name.endswith(".whl")} == {
         "wheels/tiny-1.0-py3-none-any.whl",
         f"wheels/coloured-1.0-{TAG}.whl",
+        "wheels/built-1.0-py3-none-any.whl",
     }
     for name, checksum in sums.items():
-        assert hashlib.sha256(files[name].read_bytes()).hexdigest() == checksum
+        assert sum_of(files[name]) == checksum
+
+
+def test_the_pins_are_the_courses_and_what_was_built_has_its_own_sum(made, course):
+    theirs, pins = (
+        runtime.pins((folder / "requirements.txt").read_text(encoding="utf-8")) for folder in (course, made)
+    )
+    own = sum_of(made / "wheels" / "built-1.0-py3-none-any.whl")
+    assert pins == {**theirs, "built": f"{theirs['built']} \\\n    --hash=sha256:{own}"}
+
+
+@pytest.mark.usefixtures("only_those_packages")
+def test_a_package_that_is_not_the_courses_is_not_bundled(course, tmp_path):
+    other = shutil.copytree(course, tmp_path / "course")
+    locked = (other / "requirements.txt").read_text(encoding="utf-8")
+    right = sum_of(course.parent / "packages" / "tiny-1.0-py3-none-any.whl")
+    (other / "requirements.txt").write_text(locked.replace(right, "0" * 64), encoding="utf-8")
+    with pytest.raises(bundle.BundleError, match=f"(?s)could not get all packages.*{right}"):
+        bundle.make(tmp_path / "bundle", pd.DataFrame({"path": [], "label": []}), course=other)
 
 
 def test_course_and_photos_are_packed(made):
@@ -173,9 +223,8 @@ def windows_stick(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("only_those_packages")
 def test_a_bundle_made_on_windows_starts_elsewhere(windows_stick, course, tmp_path, monkeypatch):
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(course.parent / "wheels"))
     monkeypatch.setattr(bundle, "STICK", windows_stick)
     bundle.make(tmp_path / "bundle", pd.DataFrame({"path": [], "label": []}), course=course)
     (tmp_path / "bundle" / "wheels" / f"coloured-1.0-{TAG}.whl").unlink()
@@ -225,6 +274,16 @@ def test_a_damaged_file_is_named_and_nothing_installed(copy, tmp_path, name):
     failed = start(sys.executable, copy / "start.py", "--into", tmp_path / "course")
     assert failed.returncode == 1 and f"{name} is damaged" in failed.stderr
     assert not (tmp_path / "course").exists()
+
+
+def test_a_wheel_that_the_pins_do_not_name_is_not_installed(copy, tmp_path):
+    wheel, sums = copy / "wheels" / "tiny-1.0-py3-none-any.whl", copy / "SHA256SUMS"
+    pinned = sum_of(wheel)
+    write_wheel(copy / "wheels", "tiny", "py2-none-any")
+    (copy / "wheels" / "tiny-1.0-py2-none-any.whl").replace(wheel)
+    sums.write_text(sums.read_text().replace(pinned, sum_of(wheel)))
+    failed = start(sys.executable, copy / "start.py", "--into", tmp_path / "course")
+    assert failed.returncode == 1 and f"Expected sha256 {pinned}" in failed.stderr
 
 
 def test_a_folder_that_holds_other_things_is_left_alone(copy, tmp_path):
@@ -321,10 +380,21 @@ def test_a_wrong_address_is_named(tmp_path):
 
 
 def test_conditions_are_those_of_the_other_machine():
-    text = "a==1  # for all\nb==2 ; sys_platform == 'win32'\nc==3 ; sys_platform != 'win32'\n"
-    text += "d==4 ; python_version < '3.12'\n\n# e==5\n"
-    assert bundle.pins_for(text, "win32", "3.11") == ["a==1", "b==2", "d==4"]
-    assert bundle.pins_for(text, "linux", "3.13") == ["a==1", "c==3"]
+    pins = {
+        "a==1": "",
+        "b[more]==2": " ; os_name == 'nt'",
+        "c==3": " ; sys_platform != 'win32'",
+        "d==4": " ; python_full_version < '3.12'",
+        "e==5": " ; platform_machine == 'x86_64' and sys_platform == 'linux'",
+    }
+    sums = " \\\n    --hash=sha256:1 \\\n    --hash=sha256:2"
+    text = "# a reason\n" + "".join(f"{pin}{condition}{sums}\n" for pin, condition in pins.items())
+    for platform, python, holding in (
+        ("windows", "3.11", ("a==1", "b[more]==2", "d==4")),
+        ("mac", "3.12", ("a==1", "c==3")),
+        ("linux", "3.13", ("a==1", "c==3", "e==5")),
+    ):
+        assert bundle.pins_for(text, platform, python) == [pin + sums for pin in holding]
 
 
 def test_other_platforms_are_asked_for_by_name(course, tmp_path, monkeypatch):
@@ -337,7 +407,7 @@ def test_other_platforms_are_asked_for_by_name(course, tmp_path, monkeypatch):
     bundle.make(tmp_path / "bundle", no_photos, ["windows", "mac"], ["3.12", "3.13"], course)
     assert [command[0] for command in asked] == ["wheel", *["download"] * 4]
     assert "win_amd64" in asked[1] and "3.12" in asked[1] and "macosx_15_0_arm64" in asked[4]
-    assert all("--no-deps" in command for command in asked)
+    assert all({"--no-deps", "--require-hashes"} <= set(command) for command in asked)
 
 
 def test_what_pip_cannot_get_is_said(course, tmp_path, monkeypatch):

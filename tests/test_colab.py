@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -171,6 +172,8 @@ def installed(monkeypatch):
     commands = []
 
     def run(command, **_):
+        if command[-2] == "--requirement":
+            command = [*command[:-1], Path(command[-1]).read_text(encoding="utf-8")]
         commands.append(command)
         return subprocess.CompletedProcess(command, 0, stdout="Tesla T4\n")
 
@@ -184,7 +187,8 @@ def test_only_what_is_missing_is_installed_and_nothing_is_brought_along(installe
     )
     colab.install_missing()
     (command,) = installed
-    assert command[-1] == "glob2==0.7" and "--no-deps" in command
+    assert re.fullmatch(r"glob2==0\.7( \\\n    --hash=sha256:\w{64})+", command[-1])
+    assert {"--no-deps", "--require-hashes"} <= set(command)
     assert not {"tensorflow", "keras", "numpy"} & set(colab.PACKAGES.values())
 
 

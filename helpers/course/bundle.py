@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
-from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import parse_wheel_filename
 
 from .. import checks, runtime, zips
 from ..runtime import COURSE_FOLDER
@@ -18,13 +19,23 @@ from . import editions, lessons
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
 SUMS, COURSE, PHOTOS, WHEELS = "SHA256SUMS", "course.zip", "dog-cat.zip", "wheels"
+REQUIREMENTS = "requirements.txt"
 
 # Which wheels pip may take for a platform, and what its Python says of itself, on which some pins depend.
 _MANYLINUX = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_24", "manylinux_2_17", "manylinux2014")
 PLATFORMS = {
-    "linux": ([f"{name}_x86_64" for name in (*_MANYLINUX, "manylinux_2_12", "manylinux_2_5")], "linux"),
-    "mac": (["macosx_15_0_arm64", "macosx_15_0_universal2"], "darwin"),
-    "windows": (["win_amd64"], "win32"),
+    "linux": (
+        [f"{name}_x86_64" for name in (*_MANYLINUX, "manylinux_2_12", "manylinux_2_5")],
+        {"sys_platform": "linux", "platform_machine": "x86_64", "os_name": "posix"},
+    ),
+    "mac": (
+        ["macosx_15_0_arm64", "macosx_15_0_universal2"],
+        {"sys_platform": "darwin", "platform_machine": "arm64", "os_name": "posix"},
+    ),
+    "windows": (
+        ["win_amd64"],
+        {"sys_platform": "win32", "platform_machine": "AMD64", "os_name": "nt"},
+    ),
 }
 
 
@@ -43,8 +54,8 @@ def make(
     """Make the bundle in `folder`, anew, and return its size in bytes.
 
     It holds the wheels of all packages (for this platform and Python, and for each pair of `platforms` and
-    `pythons`), the photos, the course, the scripts that install from there, and
-    SHA-256 sums of all that.
+    `pythons`), the pins with the wheels' sums, the photos, the course, the scripts that install from there,
+    and SHA-256 sums of all that.
 
     Args:
         folder: is deleted first.
@@ -72,9 +83,11 @@ def make(
     else:
         _write_course(course, folder / COURSE)
     zips.pack(photos, folder / PHOTOS)
-    requirements, wheels = course / "requirements.txt", folder / WHEELS
+    locked, wheels = course / REQUIREMENTS, folder / WHEELS
     # All pins are there, those of packages that others bring in too: nothing has to be worked out.
-    _pip("wheel", "--no-deps", "--wheel-dir", wheels, "--requirement", requirements)
+    _pip("wheel", "--no-deps", "--require-hashes", "--wheel-dir", wheels, "--requirement", locked)
+    requirements = with_built(locked.read_text(encoding="utf-8"), wheels)
+    (folder / REQUIREMENTS).write_text(requirements, encoding="utf-8", newline="\n")
     for platform in platforms:
         for python in pythons or [f"{sys.version_info.major}.{sys.version_info.minor}"]:
             _download(requirements, wheels, platform, python)
@@ -85,29 +98,41 @@ def make(
     return sum(path.stat().st_size for path in sums)
 
 
-def pins_for(requirements: str, sys_platform: str, python: str) -> list[str]:
-    """Return the pins of a requirements file that hold for another machine, less their conditions.
+def with_built(requirements: str, wheels: Path) -> str:
+    """Return the pins with the sums of those wheels added that pip built here, of packages without any."""
+    pins = runtime.pins(requirements)
+    for wheel in sorted(wheels.glob("*.whl")):
+        checksum = runtime.sha256(wheel)
+        if checksum not in requirements:
+            pin = pins[parse_wheel_filename(wheel.name)[0]]
+            requirements = requirements.replace(pin, f"{pin} \\\n    --hash=sha256:{checksum}")
+    return requirements
+
+
+def pins_for(requirements: str, platform: str, python: str) -> list[str]:
+    """Return the pins that hold for another machine, with their sums and less their conditions.
 
     pip asks the machine that it runs on whether a condition holds, also where it downloads for another.
     """
-    environment = {"sys_platform": sys_platform, "python_version": python}
-    pins = [line.split("#")[0].partition(";") for line in requirements.splitlines()]
-    return [
-        pin.strip()
-        for pin, _, condition in pins
-        if pin.strip() and (not condition.strip() or Marker(condition).evaluate(environment))
-    ]
+    environment = {**PLATFORMS[platform][1], "python_version": python, "python_full_version": f"{python}.0"}
+    found = []
+    for pin in runtime.pins(requirements).values():
+        line, *sums = pin.split(" \\\n")
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            requirement.marker = None
+            found.append(" \\\n".join([str(requirement), *sums]))
+    return found
 
 
-def _download(requirements: Path, wheels: Path, platform: str, python: str) -> None:
+def _download(requirements: str, wheels: Path, platform: str, python: str) -> None:
     """Add the wheels for another platform; those for any platform are found among `wheels` already."""
-    tags, sys_platform = PLATFORMS[platform]
-    pins = pins_for(requirements.read_text(encoding="utf-8"), sys_platform, python)
     with tempfile.TemporaryDirectory() as temporary:
-        pinned = Path(temporary, "requirements.txt")
-        pinned.write_text("\n".join(pins), encoding="utf-8")
-        options = ["--no-deps", "--only-binary", ":all:", "--find-links", wheels, "--dest", wheels]
-        options += [part for tag in tags for part in ("--platform", tag)]
+        pinned = Path(temporary, REQUIREMENTS)
+        pinned.write_text("\n".join(pins_for(requirements, platform, python)), encoding="utf-8")
+        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+        options += ["--find-links", wheels, "--dest", wheels]
+        options += [part for tag in PLATFORMS[platform][0] for part in ("--platform", tag)]
         _pip("download", *options, "--python-version", python, "--requirement", pinned)
 
 

@@ -77,10 +77,11 @@ def install(source: Path | str, course: Path) -> None:
         print("Installing the packages: a few minutes …")
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(course / ".venv")], check=True)
         pip = [python_of(course), "-m", "pip", "--isolated", "--disable-pip-version-check", "install"]
-        wheels = ["--quiet", "--no-index", "--find-links", place(source, "wheels/")]
+        wheels = ["--quiet", "--no-index", "--find-links", place(source, "wheels/"), "--require-hashes"]
         if not isinstance(source, Path):
             wheels += ["--trusted-host", urlsplit(source).netloc]  # a room's server has no certificate
-        subprocess.run([*pip, *wheels, "--requirement", str(course / "requirements.txt")], check=True)
+        # These hold the sum of what was built for this folder, too; the course's own do not.
+        subprocess.run([*pip, *wheels, "--requirement", place(source, "requirements.txt")], check=True)
         installed.touch()
     environment = {**os.environ, "COURSE_DATA": place(source, "dog-cat.zip")}
     environment.pop("COURSE_HOME", None)  # the photos go into the course's own folder
