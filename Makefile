@@ -21,13 +21,20 @@ candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants lock clean
+.PHONY: help run check test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants \
+    lock modules clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 run: $(installed)  ## run all lessons: notebooks and web pages are left under build/
 	@$(python) -m helpers run $(LESSONS)
+
+check: $(installed)  ## check in a minute: layout and types of the code, tests that train nothing
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+	$(python) -m pytest $(two_files) -m "not slow" tests
 
 test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m ruff check .
@@ -52,7 +59,7 @@ colab: $(installed)  ## make the Colab editions of the lessons anew, for those w
 	@$(python) colab/build.py
 
 colab-parity: $(colab_installed)  ## run the Colab editions on the package versions of Colab's runtime
-	$(colab_python) -m pytest tests/test_colab.py
+	COURSE_EDITIONS_IN_FULL=1 $(colab_python) -m pytest tests/test_colab.py
 
 bundle-test: $(installed)  ## make the bundle, and install and run it with the network cut off
 	COURSE_BUNDLE_TEST=1 $(python) -m pytest tests/test_bundle.py
@@ -73,8 +80,11 @@ lock: $(installed) $(lock_installed)  ## make requirements.txt anew from the sho
 	    --no-header --no-annotate --no-strip-extras --group course --output-file requirements.txt
 	@$(python) -m helpers.course.lock
 
+modules: $(installed)  ## draw which module imports which: notebooks/figures/modules.svg
+	@$(python) -m helpers.course.modules
+
 clean:  ## delete what run and test left behind, but neither .venv nor the data
-	rm -rf build .coverage .hypothesis .pytest_cache .ruff_cache
+	rm -rf build .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find helpers tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Takes the first Python that starts (one may be there in name only), that TensorFlow has wheels for,

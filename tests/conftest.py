@@ -1,9 +1,16 @@
-"""What all tests share: quiet progress bars, the data set where it can be had, a course with a small one."""
+"""What all tests share: quiet progress bars, the data set where it can be had, a course with a small one.
+
+And what tells the quick tests from the slow ones: one that is not marked as slow may not train a network,
+nor start another Python (a kernel, a worker, a command). So none can slip into `make check`.
+"""
 
 import hashlib
+import multiprocessing.process
 import os
 import shutil
+import sys
 import zipfile
+from functools import wraps
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +21,55 @@ from helpers.runtime import COURSE_FOLDER
 
 os.environ["COURSE_QUIET"] = "1"
 PICTURES = 204  # with cat.100.jpg among them
+
+
+class Quick:
+    """The test that is running, if it has to be quick."""
+
+    test: pytest.Item | None = None
+
+    @classmethod
+    def refuse(cls, what: str) -> None:
+        if cls.test is not None:
+            pytest.fail(f"{cls.test.name} {what}: mark it with @pytest.mark.slow, for `make check`.", False)
+
+    @classmethod
+    def watch(cls, owner: type, method: str, what: str) -> None:
+        """Have a method refuse to be called by a quick test."""
+        original = getattr(owner, method)
+
+        @wraps(original)
+        def watched(*arguments, **settings):
+            cls.refuse(what)
+            return original(*arguments, **settings)
+
+        setattr(owner, method, watched)
+
+
+def another_python(event: str, arguments: tuple) -> None:
+    if event == "subprocess.Popen":
+        program, command, *_ = arguments
+        program = program or (command if isinstance(command, str) else command[0])
+        if Path(os.fsdecode(program)).name.startswith("python"):
+            Quick.refuse("starts another Python")
+
+
+def pytest_collection_finish():
+    sys.addaudithook(another_python)
+    Quick.watch(multiprocessing.process.BaseProcess, "start", "starts another process")
+    if keras := sys.modules.get("keras"):
+        Quick.watch(keras.Model, "fit", "trains")
+        Quick.watch(keras.optimizers.Optimizer, "apply", "trains")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    is_quick = isinstance(item, pytest.Function) and item.get_closest_marker("slow") is None
+    Quick.test = item if is_quick else None
+    try:
+        return (yield)
+    finally:
+        Quick.test = None
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A GPU that is not there: Keras believes in it, and compiling with XLA, as it would there, is an error."""
 
-import tensorflow as tf
+# What a notebook's cell needs, with this folder on Python's path; the cell has imported TensorFlow.
+IN_A_CELL = "\nimport pretended_gpu\n\npretended_gpu.pretend()"
 
 
 class CompiledByXLA(AssertionError):
@@ -9,6 +10,8 @@ class CompiledByXLA(AssertionError):
 
 def pretend(put=setattr) -> None:
     """List a GPU, and refuse what Keras then compiles; `put` may be a `MonkeyPatch.setattr`."""
+    import tensorflow as tf
+
     listed, function = tf.config.list_physical_devices, tf.function
 
     def with_a_gpu(kind=None):

@@ -357,6 +357,7 @@ def test_the_closest_look_still_has_twice_the_pixels(pets, monkeypatch, closest,
     assert asked == [{"at_least": at_least}]
 
 
+@pytest.mark.slow
 def test_a_failure_is_forgotten_when_the_next_epoch_begins(pets, tmp_path):
     path = tmp_path / "cat.png"
     path.write_bytes(Path(pets["path"][0]).read_bytes())
@@ -407,6 +408,7 @@ def tiny_model():
     return model
 
 
+@pytest.mark.slow
 def test_fit_goes_through_the_epochs_as_promised_and_resumes(pets):
     def fit(epochs, initial_epoch=0, model=None):
         batches = Recorder(pets, 16, 8, Augmenter(**RANGES), shuffle=True, seed=7)

@@ -24,6 +24,7 @@ def train(step: str, data: pd.DataFrame) -> autopsy.StepResult:
     return autopsy.tutorials_recipe(autopsy.recipe_at(step), data, rows[:64], rows[64:], seed=0)
 
 
+@pytest.mark.slow
 def test_without_compiling_again_only_the_head_is_trained(tmp_path, monkeypatch):
     monkeypatch.setattr(autopsy, "IMAGE_SIZE", 32)
     monkeypatch.setattr(autopsy, "FINE_TUNING_EPOCHS", 1)
@@ -37,6 +38,7 @@ def test_without_compiling_again_only_the_head_is_trained(tmp_path, monkeypatch)
     assert train("compiled again: the base is trained", data).base_changed
 
 
+@pytest.mark.slow
 def test_our_recipe(tmp_path):
     data = datasets.draw_pets(60, seed=0, folder=tmp_path)
     rows = np.random.default_rng(0).permutation(60)

@@ -26,6 +26,7 @@ def pictures():
     return np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, alpha, parameters, channels",
     [
@@ -91,6 +92,7 @@ def test_turning_the_first_kernel_equals_turning_the_channels(pictures):
     np.testing.assert_allclose(convolution(pictures), bgr, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_without_preprocessing_the_caller_must_scale(network, pictures):
     bare = backbones.load("efficientnet_lite0", image_size=64, preprocess=False)
     assert "preprocessing" not in [layer.name for layer in bare.layers]
@@ -106,6 +108,7 @@ def test_lite0_weights_are_loaded_whole(network):
     assert sum(state[name].size for name in features) == network.count_params()
 
 
+@pytest.mark.slow
 def test_lite0_knows_cats_and_dogs(photos):
     """With ImageNet's own classifier put back, the network names dogs dogs and cats cats."""
     state = lite0.read_state_dict(lite0.file(), lite0.SHA256)
@@ -118,6 +121,7 @@ def test_lite0_knows_cats_and_dogs(photos):
     assert np.mean(right) >= 0.85
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (keras_models_folder() / MOBILENET_FILE).is_file(),
     reason=f"{MOBILENET_FILE} is not in Keras's folder",
@@ -174,6 +178,7 @@ def test_wrong_arguments(settings, message):
         backbones.load(**{"name": "efficientnet_lite0", **settings})
 
 
+@pytest.mark.slow
 def test_mixed_precision_is_half_inside_and_leaves_nothing_behind(pictures):
     whole = transfer.build_classifier(backbones.load(image_size=64), ("cat", "dog"))
     half = transfer.build_classifier(backbones.load(image_size=64, mixed_precision=True), ("cat", "dog"))
@@ -187,6 +192,7 @@ def test_mixed_precision_is_half_inside_and_leaves_nothing_behind(pictures):
     assert features.fingerprint(base) != features.fingerprint(transfer.base_of(whole))
 
 
+@pytest.mark.slow
 def test_mixed_precision_learns_with_a_scaled_loss(pictures):
     model = transfer.build_classifier(
         backbones.load(image_size=64, mixed_precision=True), ("cat", "dog"), dropout=0

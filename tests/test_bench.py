@@ -10,6 +10,7 @@ from bench.networks import operations
 from helpers import backbones
 
 
+@pytest.mark.slow
 def test_a_quick_run_prints_a_table_and_writes_it(tmp_path, capsys):
     output = tmp_path / "bench.json"
     bench.main(["--quick", "--only", "imports", "--only", "augmentation", "--output", str(output)])

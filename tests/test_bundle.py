@@ -156,6 +156,7 @@ def calls(course: Path) -> list:
 # --- what is in it ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_everything_is_there_and_has_its_sum(made):
     files = {path.relative_to(made).as_posix(): path for path in made.rglob("*") if path.is_file()}
     sums = dict(line.split("  ")[::-1] for line in (made / "SHA256SUMS").read_text().splitlines())
@@ -189,6 +190,7 @@ def test_a_package_that_is_not_the_courses_is_not_bundled(course, tmp_path):
         bundle.make(tmp_path / "bundle", pd.DataFrame({"path": [], "label": []}), course=other)
 
 
+@pytest.mark.slow
 def test_course_and_photos_are_packed(made):
     with zipfile.ZipFile(made / "course.zip") as packed:
         assert {"requirements.txt", "helpers/__main__.py"} <= set(packed.namelist())
@@ -223,6 +225,7 @@ def windows_stick(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_those_packages")
 def test_a_bundle_made_on_windows_starts_elsewhere(windows_stick, course, tmp_path, monkeypatch):
     monkeypatch.setattr(bundle, "STICK", windows_stick)
@@ -254,6 +257,7 @@ def test_a_checkout_on_windows_has_unix_line_ends_and_packs_them(tmp_path):
 # --- a machine without network -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_machine_without_network_installs_and_starts(copy, tmp_path):
     into = tmp_path / "my course"
     command = [*offline(), "sh", copy / "start.sh", "--into", into]
@@ -267,6 +271,7 @@ def test_a_machine_without_network_installs_and_starts(copy, tmp_path):
     assert len(calls(into)) == 2 and str(into) in second.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["course.zip", "dog-cat.zip", "wheels/tiny-1.0-py3-none-any.whl"])
 def test_a_damaged_file_is_named_and_nothing_installed(copy, tmp_path, name):
     with (copy / name).open("ab") as file:
@@ -276,6 +281,7 @@ def test_a_damaged_file_is_named_and_nothing_installed(copy, tmp_path, name):
     assert not (tmp_path / "course").exists()
 
 
+@pytest.mark.slow
 def test_a_wheel_that_the_pins_do_not_name_is_not_installed(copy, tmp_path):
     wheel, sums = copy / "wheels" / "tiny-1.0-py3-none-any.whl", copy / "SHA256SUMS"
     pinned = sum_of(wheel)
@@ -286,6 +292,7 @@ def test_a_wheel_that_the_pins_do_not_name_is_not_installed(copy, tmp_path):
     assert failed.returncode == 1 and f"Expected sha256 {pinned}" in failed.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_other_things_is_left_alone(copy, tmp_path):
     (tmp_path / "course").mkdir()
     (tmp_path / "course" / "essay.txt").write_text("mine")
@@ -294,6 +301,7 @@ def test_a_folder_that_holds_other_things_is_left_alone(copy, tmp_path):
     assert [path.name for path in (tmp_path / "course").iterdir()] == ["essay.txt"]
 
 
+@pytest.mark.slow
 def test_a_python_without_wheels_is_refused_with_the_ones_that_have_some(copy, tmp_path):
     wheel = copy / "wheels" / f"coloured-1.0-{TAG}.whl"
     wheel.rename(wheel.with_name("coloured-1.0-cp39-cp39-any.whl"))
@@ -312,6 +320,7 @@ def test_the_script_for_windows_looks_for_the_same_pythons():
     assert "start.py" in shell and "start.py" in power_shell
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends Ctrl-C in another way")
 def test_ctrl_c_is_left_to_jupyterlab_and_ends_without_a_traceback(copy, tmp_path):
     into = tmp_path / "course"
@@ -328,6 +337,7 @@ def test_ctrl_c_is_left_to_jupyterlab_and_ends_without_a_traceback(copy, tmp_pat
     assert (out, err, started.returncode) == ("closed\n", "", 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_it_installs_is_told_in_a_word(copy, tmp_path):
     (copy / "interrupted.py").write_text(INTERRUPTED, encoding="utf-8")
     stopped = start(sys.executable, copy / "interrupted.py", "--into", tmp_path / "course")
@@ -348,6 +358,7 @@ def address(copy):
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_student_installs_from_the_server(address, tmp_path):
     shutil.copy(bundle.STICK / "start.py", tmp_path)
     done = start(sys.executable, tmp_path / "start.py", "--from", address, "--into", tmp_path / "course")
@@ -355,6 +366,7 @@ def test_a_student_installs_from_the_server(address, tmp_path):
     assert calls(tmp_path / "course") == [[["data"], f"{address}/dog-cat.zip"], [["lab"], None]]
 
 
+@pytest.mark.slow
 def test_a_wheel_that_the_server_has_damaged_is_refused(address, copy, tmp_path):
     download = [sys.executable, "-m", "pip", "download", "--no-index", "--find-links", f"{address}/wheels/"]
     assert start(*download, "--dest", tmp_path, "tiny").returncode == 0
@@ -364,6 +376,7 @@ def test_a_wheel_that_the_server_has_damaged_is_refused(address, copy, tmp_path)
     assert failed.returncode and "DO NOT MATCH THE HASHES" in failed.stderr
 
 
+@pytest.mark.slow
 def test_a_wrong_address_is_named(tmp_path):
     failed = start(
         sys.executable,
@@ -410,6 +423,7 @@ def test_other_platforms_are_asked_for_by_name(course, tmp_path, monkeypatch):
     assert all({"--no-deps", "--require-hashes"} <= set(command) for command in asked)
 
 
+@pytest.mark.slow
 def test_what_pip_cannot_get_is_said(course, tmp_path, monkeypatch):
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))

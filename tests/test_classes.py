@@ -61,6 +61,7 @@ def test_batches_of_another_order_are_refused_before_they_teach_it(model, birds)
             train(model, in_order, sorted_by_name)
 
 
+@pytest.mark.slow
 def test_every_answer_names_the_bird(trained, birds):
     assert trained.classes == NAMES
     robin, sparrow = birds.path.iloc[0], birds.path.iloc[-1]
@@ -72,6 +73,7 @@ def test_every_answer_names_the_bird(trained, birds):
         assert found[0, NAMES.index("robin")] > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wrong", [("robin", "sparrow"), ("cat", "dog"), ("sparrow", "wren")])
 def test_other_classes_and_another_order_are_refused_everywhere(trained, birds, tmp_path, wrong):
     for use in (
@@ -91,6 +93,7 @@ def test_batches_of_numbered_classes_are_refused_by_their_names(model, birds):
         transfer.warm_up(model, ImageBatches(three, SIZE, 8))
 
 
+@pytest.mark.slow
 def test_the_file_knows_them_too(trained, birds, tmp_path):
     transfer.save(trained, tmp_path / "birds.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["birds.keras"]
@@ -112,6 +115,7 @@ def test_names_of_numpy_and_whole_numbers_can_be_saved(tmp_path):
         assert transfer.load(tmp_path / "m.keras")[1] == names.tolist()
 
 
+@pytest.mark.slow
 def test_a_model_of_keras_alone_learns_its_classes_from_its_batches(birds):
     base = plain_base()
     pictures = keras.Input((SIZE, SIZE, 3))
@@ -126,6 +130,7 @@ def test_a_model_of_keras_alone_learns_its_classes_from_its_batches(birds):
         evaluate.predict(model, birds, NAMES)
 
 
+@pytest.mark.slow
 def test_labels_by_name_are_put_in_the_models_order(model):
     features = np.array([[1, 0, 0, 0, 0, 0, 0, 0]] * 8 + [[0, 1, 0, 0, 0, 0, 0, 0]] * 8, np.float32)
     names = pd.Series(["robin"] * 8 + ["sparrow"] * 8, index=[3] * 16)
@@ -153,6 +158,7 @@ def shift_of(train):
     return train(features, names, None), train(features, names, splits.class_weights(names))
 
 
+@pytest.mark.slow
 def test_a_head_on_features_follows_its_weights():
     def train(features, names, weights):
         model = transfer.build_classifier(plain_base(), NAMES, dropout=0, l2=0)
@@ -174,6 +180,7 @@ def test_a_solved_head_follows_its_weights():
         transfer.logistic_regression_head(np.eye(2), ["a", "b"], {"a": 1})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_layer", [None, "conv"])
 def test_warm_up_and_fine_tuning_follow_their_weights(birds, from_layer):
     """Labels at random: all that is to be learnt is how frequent each class is."""
@@ -206,6 +213,7 @@ def test_cross_validation_follows_its_weights(birds):
     assert weighted.confusion["sparrow"].sum() > plain.confusion["sparrow"].sum()
 
 
+@pytest.mark.slow
 def test_fine_tuning_ends_with_the_weights_of_its_best_epoch(model, birds):
     """Validated with every label exchanged, it gets worse the better it learns."""
     exchanged = birds.assign(label=birds["label"].map({"robin": "sparrow", "sparrow": "robin"}))
@@ -219,6 +227,7 @@ def test_fine_tuning_ends_with_the_weights_of_its_best_epoch(model, birds):
 # --- tables without labels ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_pictures_without_labels_are_predicted(trained, birds):
     found = evaluate.predict(trained, birds[["path"]])
     np.testing.assert_allclose(found, evaluate.predict(trained, birds))
@@ -237,12 +246,14 @@ def test_a_table_whose_index_repeats_is_cross_validated_by_rows(birds):
 # --- schedules ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [1, np.float32(0.5), np.int64(1), 0.1])
 def test_a_schedule_may_return_any_number(model, birds, rate):
     history = transfer.warm_up(model, ImageBatches(birds, SIZE, 8, classes=NAMES), schedule=lambda _: rate)
     np.testing.assert_allclose(history.history["learning_rate"], [float(rate)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [None, "0.1", 0, -1, float("nan"), [0.1], True])
 def test_what_is_no_rate_is_refused(model, birds, rate):
     with pytest.raises(checks.CourseError, match="schedule returns .* for epoch 0. Let it return"):

@@ -1,10 +1,12 @@
 """The Colab editions: as generated, their badges and links, and what they do on a stand-in for Colab."""
 
+import builtins
 import errno
 import os
 import re
 import shutil
 import subprocess
+import symtable
 import sys
 import zipfile
 from pathlib import Path
@@ -13,6 +15,7 @@ import h5py
 import nbformat
 import numpy as np
 import pandas as pd
+import pretended_gpu
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -25,6 +28,7 @@ STAND_IN = Path(__file__).with_name("colab")
 SETUP_CELL = (COURSE_FOLDER / "colab" / "setup_cell.py").read_text(encoding="utf-8")
 NOWHERE = build.Repository("", "main")
 FORK = build.Repository("me/my-course", "class-3")
+IN_FULL = bool(os.environ.get("COURSE_EDITIONS_IN_FULL"))  # as `make colab-parity` has it
 USUAL_FOLDER = "MyDrive/Colab Notebooks/TransferLearning"
 
 
@@ -67,6 +71,37 @@ def test_the_editions_are_what_the_generator_makes():
     differing = [path.name for path, content in made.items() if path.read_bytes() != content]
     assert differing == [], "run `make colab`"
     assert {path for path in made if path.parent.name == "colab"} == set(COURSE_FOLDER.glob("colab/*.ipynb"))
+
+
+@pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.name)
+def test_an_edition_does_what_its_lesson_does_but_for_the_setup_and_the_solutions(path):
+    """So what runs there runs here, and the other way round."""
+    lesson, made = (
+        {cell.id: cell for cell in read_master(file).cells if cell.cell_type == "code"}
+        for file in (path, COURSE_FOLDER / "colab" / path.name)
+    )
+    stored = build.stored_repository((COURSE_FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
+    assert made.pop("colab-setup").source == build.with_form_fields(SETUP_CELL, stored)
+    there_alone = {name for name, cell in lesson.items() if "local-only" in cell.metadata.get("tags", [])}
+    assert list(made) == [name for name in lesson if name not in there_alone]
+    solutions = {name for name, cell in lesson.items() if editions.is_solution(cell)}
+    assert {name for name in made if made[name].source != lesson[name].source} == {"setup", *solutions}
+    before, after = (cells["setup"].source.splitlines() for cells in (lesson, made))
+    assert [line for line in before if line and line not in after] == [
+        "import sys",
+        'sys.path.insert(0, "..")  # the course\'s own folder, where `helpers` lives',
+    ]
+    assert [line for line in after if line] == [line for line in before if line in after and line]
+
+
+@pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.name)
+def test_an_edition_uses_no_name_that_its_lesson_alone_has(path):
+    known = set(dir(builtins))
+    for cell in read_master(COURSE_FOLDER / "colab" / path.name).cells:
+        if cell.cell_type == "code":
+            made, used = names(cell)
+            assert used <= known | made, cell.id
+            known |= made
 
 
 def test_a_second_build_gives_the_same_bytes():
@@ -291,8 +326,7 @@ def test_elsewhere_is_not_colab():
 
 # --- sessions -------------------------------------------------------------------------------------------
 
-# The six have four minutes together: where a lesson takes more photos than there are, or trains for long,
-# less is put into its cells.
+# Where a lesson takes more photos than there are, or trains for long, less is put into its cells.
 SMALLER = {
     "02_stratified_split.ipynb": {"sample(300": "sample(80", "in (140, 350)": "in (140, 70)"},
     "04_warm_up.ipynb": {
@@ -324,6 +358,52 @@ SMALLER = {
         '["80"], seeds=3': '["80"], seeds=1',
     },
 }
+
+
+# What says where files lie, or asks the session for something: on Colab it does otherwise than elsewhere.
+OF_THE_SESSION = {"colab", "runtime", "folder"}
+
+
+def names(cell: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
+    """Return the names that a cell gives to something, and those that it uses, in its functions too."""
+    whole = symtable.symtable(cell.source, cell.id, "exec")
+    made = {
+        symbol.get_name() for symbol in whole.get_symbols() if symbol.is_assigned() or symbol.is_imported()
+    }
+    used = {symbol.get_name() for symbol in whole.get_symbols() if symbol.is_referenced()}
+    inner = whole.get_children()
+    while inner:
+        scope = inner.pop()
+        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+        inner += scope.get_children()
+    return made, used
+
+
+def is_run_in_part(name: str) -> bool:
+    """What trains takes minutes, and `tests/notebooks` runs every cell of it, with the same GPU pretended."""
+    return name.startswith(build.GPU_LESSONS) and not IN_FULL
+
+
+def needed(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return what an edition does otherwise than its lesson, and what comes before it: the rest is run there.
+
+    That is the setup, what lies on Drive, and the exercises that are not done, with all that builds on them.
+    """
+    code = [cell for cell in cells if cell.cell_type == "code"]
+    undone, wanted = set(), set()
+    for cell in code:
+        made, used = names(cell)
+        if cell.id == "colab-setup" or editions.is_check(cell) or used & (undone | OF_THE_SESSION):
+            wanted.add(cell.id)
+        if editions.is_solution(cell) or used & undone:
+            undone |= made
+    found, missing = [], set()
+    for cell in reversed(code):
+        made, used = names(cell)
+        if cell.id in wanted or made & missing:
+            found.insert(0, cell)
+            missing = (missing - made) | used
+    return found
 
 
 class Colab:
@@ -368,19 +448,21 @@ class Colab:
     def run(self, name: str, until: str | None = None, **more: str) -> nbformat.NotebookNode:
         """Open an edition in a session of its own, run its cells and return it with its outputs.
 
-        All cells are run, or those up to the one whose id is `until`.
+        What is run are all cells, or those that are `needed`; up to the one whose id is `until`.
         """
         notebook = build.edition(read_master(lessons.MASTERS / name), name, NOWHERE, SETUP_CELL)
         for cell in notebook.cells:
             if cell.id == "colab-setup":
                 cell.source = self.fill_in(cell.source)
-                if any("keras" in cell.source for cell in notebook.cells):
-                    cell.source += "\nimport pretended_gpu\n\npretended_gpu.pretend()"
+                if name.startswith(build.GPU_LESSONS):
+                    cell.source += pretended_gpu.IN_A_CELL
         for amount, less in SMALLER.get(name, {}).items():
             code = [cell for cell in notebook.cells if cell.cell_type == "code"]
             assert any(amount in cell.source for cell in code), f"SMALLER: {name} has no {amount} any more"
             for cell in code:
                 cell.source = cell.source.replace(amount, less)
+        if is_run_in_part(name):
+            notebook.cells = needed(notebook.cells)
         if until:
             del notebook.cells[[cell.id for cell in notebook.cells].index(until) + 1 :]
         environment = self.session(**more)
@@ -406,6 +488,7 @@ print(os.environ["COURSE_HOME"])
 """
 
 
+@pytest.mark.slow
 def test_setup_says_in_one_line_where_files_go(tmp_path, short_course, pictures):
     machine = Colab(tmp_path, short_course)
     done = machine.set_up(WORK, COURSE_DATA=str(short_course.parent / "photos.zip"))
@@ -422,6 +505,7 @@ def test_setup_says_in_one_line_where_files_go(tmp_path, short_course, pictures)
     assert len(kept(machine.disk / "TransferLearning", "*.jpg")) == len(pictures)
 
 
+@pytest.mark.slow
 def test_drive_refused_or_absent(tmp_path, short_course):
     machine = Colab(tmp_path, None)
     shutil.copytree(short_course, machine.disk / "drive" / "elsewhere")
@@ -436,6 +520,7 @@ def test_drive_refused_or_absent(tmp_path, short_course):
         assert not machine.drive.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "state, reason", [("full", "no space left on device"), ("read-only", "read-only file system")]
 )
@@ -454,6 +539,7 @@ def test_drive_that_cannot_be_written(tmp_path, short_course, pictures, state, r
     )
 
 
+@pytest.mark.slow
 def test_the_course_is_nowhere(tmp_path):
     machine = Colab(tmp_path, None)
     done = machine.set_up()
@@ -476,6 +562,7 @@ def git_answers_with(tmp_path: Path, course: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_the_course_comes_from_the_repository(tmp_path, short_course):
     machine = Colab(tmp_path, None)
     machine.environment |= git_answers_with(tmp_path, short_course)
@@ -518,6 +605,7 @@ def executed(machine, short_course):
     return give
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [path.name for path in lessons.find()])
 def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
     notebook = executed(name)
@@ -525,11 +613,12 @@ def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
     assert all(cell.execution_count for cell in code)
     said = "".join(output.get("text", "") for output in code[0].outputs)
     assert said.startswith(f"Files are kept in {machine.drive}.") and said.count("\n") == 1
-    assert lessons.headline(notebook)
+    assert lessons.headline(notebook) or is_run_in_part(name)
     complaints = [o.text for cell in code for o in cell.outputs if o.get("name") == "stderr"]
     assert complaints == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [path.name for path in lessons.find()])
 def test_exercises_that_are_not_done_stop_nothing_but_their_checks(name, executed):
     code = [cell for cell in executed(name).cells if cell.cell_type == "code"]
@@ -543,6 +632,7 @@ def test_exercises_that_are_not_done_stop_nothing_but_their_checks(name, execute
     assert all("is not done yet: `" in text and "stands in for it." in text for text in said)
 
 
+@pytest.mark.slow
 def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
     executed("04_warm_up.ipynb"), executed("05_fine_tuning.ipynb")
     assert kept(machine.drive, "*.jpg") == []
@@ -555,6 +645,7 @@ def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
     assert "files.upload()\n" in machine.calls.read_text()
 
 
+@pytest.mark.slow
 def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, pictures, tmp_path):
     name = "05_fine_tuning.ipynb"
     executed(name)

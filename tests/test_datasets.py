@@ -117,6 +117,7 @@ def test_manifest_lists_every_photo_once():
     assert all(len(checksum) == 64 for checksum in sums.values())
 
 
+@pytest.mark.slow
 def test_importing_the_rooms_is_fast_and_brings_no_tensorflow():
     code = """
 import sys, time

@@ -40,7 +40,18 @@ def names() -> dict[str, object]:
     return {**modules, "keras": keras, "np": np, "pd": pd, "Path": Path}
 
 
-@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
+def is_slow(example: doctest.DocTest) -> bool:
+    """A base network takes seconds to build, also where nothing is trained."""
+    return re.search(r"backbones\.load|\bkeras\.|plan\.measure", example.docstring) is not None
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        pytest.param(example, id=example.name, marks=[pytest.mark.slow] * is_slow(example))
+        for example in examples()
+    ],
+)
 def test_the_example_runs(example, names, request, tmp_path, monkeypatch):
     if "load_dog_cat()" in example.docstring:
         photos = request.getfixturevalue("photos")

@@ -16,6 +16,7 @@ def pets(tmp_path_factory):
     return domains.of_table(data, SIZE)
 
 
+@pytest.mark.slow
 def test_the_three_are_divided_once(pets):
     for domain in (pets, domains.load(domains.DIGITS, SIZE), domains.load(domains.DRAWINGS, SIZE)):
         parts = (domain.pool, domain.validation, domain.held_out)
@@ -49,6 +50,7 @@ def test_digits_are_grey_pictures_in_range():
     assert digits.classes == list("0123456789")
 
 
+@pytest.mark.slow
 def test_drawn_pets_are_all_different():
     pictures = domains.load(domains.DRAWINGS, SIZE).pictures
     assert len(np.unique(pictures.reshape(len(pictures), -1), axis=0)) == domains.N_DRAWINGS

@@ -50,6 +50,7 @@ def test_same_seed_same_picture():
     assert np.array_equal(drawings.draw_pet("cat", 11), drawings.draw_pet("cat", 11))
 
 
+@pytest.mark.slow
 def test_all_pictures_differ(pets):
     assert len({pet.tobytes() for pet in pets}) == len(pets)
 
@@ -59,11 +60,13 @@ def test_other_labels_are_refused():
         drawings.draw_pet("bird", 0)
 
 
+@pytest.mark.slow
 def test_colour_does_not_tell_the_label(pets, labels):
     colours = np.hstack([pets.mean(axis=(1, 2)), pets.std(axis=(1, 2))])
     assert accuracy(colours, labels) < 0.6
 
 
+@pytest.mark.slow
 def test_shape_tells_the_label(pets, labels):
     assert accuracy(np.stack([edges(pet) for pet in pets]), labels) > 0.95
 

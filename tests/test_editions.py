@@ -79,6 +79,7 @@ def test_the_command_makes_it(monkeypatch, tmp_path, capsys):
     assert [path.name for path in lessons.find()] == sorted(path.name for path in left.parent.glob("*.ipynb"))
 
 
+@pytest.mark.slow
 def test_it_has_all_that_the_lessons_need(handed_out):
     assert {path.name for path in handed_out.iterdir()} == {
         *("helpers", "notebooks", "LICENSE", "Makefile", "requirements.txt")
@@ -138,6 +139,7 @@ def test_it_has_no_outputs(handed_out):
     assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 
+@pytest.mark.slow
 def test_it_runs_to_its_end_though_nothing_is_done(handed_out, short_course, tmp_path, monkeypatch):
     """On a small data set. `test_colab` runs all six this way, as Colab editions."""
     shutil.copytree(handed_out, tmp_path / "course")

@@ -46,6 +46,7 @@ def half(cell: experiments.Cell) -> experiments.Record:
     return {"accuracy": cell["seed"] / 2, "note": 'two words, "quoted"'}
 
 
+@pytest.mark.slow
 def test_each_cell_becomes_one_record_with_its_provenance(tmp_path):
     path = tmp_path / "new" / "deeper" / "results.csv"
     experiments.run(CELLS, path, half, workers=2)
@@ -71,6 +72,7 @@ def test_only_what_is_missing_is_run(tmp_path):
     assert experiments.missing(CELLS, path) == CELLS[4:]
 
 
+@pytest.mark.slow
 def test_a_line_that_was_cut_off_is_done_again(tmp_path):
     path = tmp_path / "results.csv"
     for cell in CELLS[:3]:
@@ -108,6 +110,7 @@ def test_a_line_with_a_byte_that_is_no_text_does_not_count(tmp_path):
     assert experiments.missing(CELLS[:3], path) == [CELLS[0]] and len(experiments.read(path)) == 2
 
 
+@pytest.mark.slow
 def test_a_line_that_was_changed_is_done_again_and_goes(tmp_path):
     path = tmp_path / "results.csv"
     experiments.run(CELLS[:2], path, half, workers=1)
@@ -125,6 +128,7 @@ def test_two_runs_that_begin_one_file_write_no_line_that_is_read_wrong(tmp_path)
     assert experiments.missing(CELLS[:3], path) == CELLS[2:3] and len(experiments.read(path)) == 2
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, monkeypatch):
     path = tmp_path / "results.csv"
     experiments.run(CELLS[:2], path, half, workers=1)
@@ -141,6 +145,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost(tmp_path, monkeypatc
     assert cells_in(path) == CELLS[:3]
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_none_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(checks.CourseError, match="'r.csv' cannot be written in .*file.*name another file"):
@@ -232,6 +237,7 @@ def test_a_record_of_other_columns_is_refused(change, tmp_path):
     assert len(experiments.read(path)) == 1
 
 
+@pytest.mark.slow
 def test_what_is_measured_cannot_rename_its_cell(tmp_path):
     cell = {"seed": 3, "command": "of the cell"}
     experiments.run([cell], tmp_path / "r.csv", rename, 1)
@@ -255,6 +261,7 @@ def test_provenance_names_the_command(monkeypatch):
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
+@pytest.mark.slow
 def test_a_worker_has_one_thread(tmp_path, monkeypatch):
     for name in THREADS:  # as the worker inherits them
         monkeypatch.delenv(name, raising=False)
@@ -270,6 +277,7 @@ def threads(cell: experiments.Cell) -> experiments.Record:
     return {"threads": max(found)}
 
 
+@pytest.mark.slow
 def test_there_is_one_worker_for_each_core_that_may_be_used(tmp_path, monkeypatch):
     monkeypatch.setattr(runtime, "cores", lambda: 3)
     experiments.run(CELLS, tmp_path / "r.csv", process)
@@ -281,6 +289,7 @@ def process(cell: experiments.Cell) -> experiments.Record:
     return {"process": os.getpid()}
 
 
+@pytest.mark.slow
 def test_a_function_that_no_worker_finds_is_said_to_be_one(tmp_path):
     with pytest.raises(checks.CourseError, match="measure is a function that other processes do not find"):
         experiments.run(CELLS, tmp_path / "r.csv", lambda cell: {"accuracy": 0.5})
@@ -309,6 +318,7 @@ def noted(cell: experiments.Cell, log: Path, fails: int) -> experiments.Record:
     return {"accuracy": 0.5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fails", [0, 9, 19])
 def test_a_failing_cell_ends_the_run_names_itself_and_keeps_what_is_done(fails, tmp_path):
     path, log, start = tmp_path / "r.csv", tmp_path / "log", time.monotonic()
@@ -325,6 +335,7 @@ def test_a_failing_cell_ends_the_run_names_itself_and_keeps_what_is_done(fails, 
     assert done <= {*range(fails)} and len(done) >= fails - 1
 
 
+@pytest.mark.slow
 def test_what_finished_beside_a_failing_cell_is_kept(tmp_path, monkeypatch):
     def failing_first(started):
         wait(started)
@@ -337,6 +348,7 @@ def test_what_finished_beside_a_failing_cell_is_kept(tmp_path, monkeypatch):
     assert sorted(experiments.read(path)["seed"]) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_processes_of_others_are_left_alone(tmp_path):
     other = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(60,))
     other.start()
@@ -347,6 +359,7 @@ def test_processes_of_others_are_left_alone(tmp_path):
     other.join()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize(
     "workers, advice", [(2, "programs or give fewer workers than 2, and"), (1, "programs, and start")]
@@ -366,6 +379,7 @@ def killed_at_five(cell: experiments.Cell) -> experiments.Record:
     return {"accuracy": 0.5}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no process groups of this kind")
 def test_ctrl_c_ends_the_run_at_once_and_keeps_what_is_done(tmp_path):
     path, log, script = (tmp_path / name for name in ("results.csv", "log", "slow.py"))
@@ -384,6 +398,7 @@ def test_ctrl_c_ends_the_run_at_once_and_keeps_what_is_done(tmp_path):
     assert len(experiments.read(path)) == 3 and len(log.read_text().splitlines()) <= 5
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_killed_run_goes_on_where_it_was(tmp_path):
     path, log, script = (tmp_path / name for name in ("results.csv", "log", "slow.py"))

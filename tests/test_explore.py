@@ -127,6 +127,7 @@ def test_what_makes_no_sense_is_refused(probabilities, labels, classes, complain
         explore.threshold(probabilities, labels, classes)
 
 
+@pytest.mark.slow
 def test_a_lesson_is_saved_with_the_still_figure_and_no_widget(live, tmp_path):
     source = (
         f"import sys; sys.path.insert(0, {str(COURSE_FOLDER)!r})\n"

@@ -10,6 +10,8 @@ import pytest
 
 from helpers import backbones, datasets, features, images
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def base():

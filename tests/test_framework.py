@@ -15,6 +15,8 @@ from helpers import augment, backbones, datasets, evaluate, features, training, 
 from helpers.runtime import COURSE_FOLDER
 from helpers.study import autopsy, domains, strategies
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 
 

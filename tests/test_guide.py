@@ -118,6 +118,7 @@ def test_sections_named_are_in_the_lessons():
             assert re.search(rf"^### .*{re.escape(title)}", prose, re.MULTILINE), title
 
 
+@pytest.mark.slow
 def test_the_guides_code_runs_on_another_data_set(tmp_path, monkeypatch, capsys):
     datasets.draw_pets(60, 0, tmp_path / "my_photos", size=64)
     monkeypatch.chdir(tmp_path)

@@ -222,6 +222,7 @@ def test_bytes_are_not_looked_through(monkeypatch):
     images.fit(np.ones((8, 8, 3), np.uint8), 4)
 
 
+@pytest.mark.slow
 def test_reading_takes_as_many_threads_as_this_process_has_processors():
     """Which is fewer than the machine has in a container, on a shared server, or after `taskset`."""
     if not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2:

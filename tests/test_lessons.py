@@ -79,6 +79,7 @@ def test_find_gives_the_lessons_in_order_or_those_asked_for(folder):
         lessons.find(["7"], folder)
 
 
+@pytest.mark.slow
 def test_a_result_has_name_seconds_and_headline(run):
     results, _, _ = run
     assert [result.name for result in results] == ["01_first"]
@@ -98,6 +99,7 @@ def test_the_table_lines_up():
     ]
 
 
+@pytest.mark.slow
 def test_a_lesson_runs_quietly_in_its_own_folder(run, folder):
     notebook = nbformat.read(run[2] / "notebooks" / "01_first.ipynb", 4)
     assert notebook.cells[1].outputs[0].text == f"1 {folder.name}\n"
@@ -105,10 +107,12 @@ def test_a_lesson_runs_quietly_in_its_own_folder(run, folder):
     assert not any("execution" in cell.metadata for cell in notebook.cells)
 
 
+@pytest.mark.slow
 def test_the_lessons_themselves_are_left_alone(run, folder):
     assert all(not cell.get("outputs") for cell in nbformat.read(folder / "01_first.ipynb", 4).cells)
 
 
+@pytest.mark.slow
 def test_a_failure_names_lesson_cell_source_and_error(run):
     message = str(run[1])
     assert message.startswith(
@@ -118,12 +122,14 @@ def test_a_failure_names_lesson_cell_source_and_error(run):
     assert "\x1b" not in message
 
 
+@pytest.mark.slow
 def test_a_failed_lesson_is_kept_up_to_there_and_ends_the_run(run):
     page = (run[2] / "html" / "02_second.html").read_text(encoding="utf-8")
     assert "so far" in page and "ZeroDivisionError" in page
     assert not (run[2] / "html" / "03_third.html").exists()
 
 
+@pytest.mark.slow
 def test_a_page_needs_no_network(run):
     page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
     assert "<title>Lesson 1: First</title>" in page
@@ -132,6 +138,7 @@ def test_a_page_needs_no_network(run):
     assert not re.search(r"@import|url\((?!\"?data:)", page)
 
 
+@pytest.mark.slow
 def test_a_page_links_to_the_other_pages(run):
     page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
     assert 'href="02_second.html#2.-Two"' in page
@@ -142,18 +149,21 @@ def test_a_page_links_to_the_other_pages(run):
     assert 'href="01_first.html"' in glossary and "<title>Glossary</title>" in glossary
 
 
+@pytest.mark.slow
 def test_a_picture_keeps_its_alternative_text(run):
     page = (run[2] / "html" / "01_first.html").read_text(encoding="utf-8")
     images = re.findall(r"<img [^>]*?alt=(\"[^\"]*\"|'[^']*')", page)
     assert [alt.strip("\"'").replace("&quot;", '"') for alt in images] == ['A line that "rises" &amp; rises.']
 
 
+@pytest.mark.slow
 def test_the_index_lists_what_ran(run):
     index = (run[2] / "html" / "index.html").read_text(encoding="utf-8")
     assert 'href="01_first.html"' in index and "Two lines, one result" in index
     assert "02_second" not in index
 
 
+@pytest.mark.slow
 def test_masters_are_saved_the_same_each_time_and_without_photos(tmp_path):
     path = write(
         tmp_path / "01_first.ipynb",
@@ -173,6 +183,7 @@ def test_masters_are_saved_the_same_each_time_and_without_photos(tmp_path):
     assert notebook.metadata.language_info == {"name": "python", "pygments_lexer": "ipython3"}
 
 
+@pytest.mark.slow
 def test_a_master_that_fails_stays_as_it_was(tmp_path):
     path = write(tmp_path / "01_first.ipynb", "# Lesson 1", ("broken", [], "undefined"))
     before = path.read_bytes()
@@ -219,6 +230,7 @@ def fonts_lesson(tmp_path) -> Path:
     return tmp_path / "01_fonts.ipynb"
 
 
+@pytest.mark.slow
 def test_matplotlib_says_nothing_in_a_lesson_that_is_saved(fonts_lesson, matplotlib_folder):
     environment = {**os.environ, "MPLCONFIGDIR": str(matplotlib_folder)}
     command = [sys.executable, "-c", EXECUTE, fonts_lesson]
@@ -228,6 +240,7 @@ def test_matplotlib_says_nothing_in_a_lesson_that_is_saved(fonts_lesson, matplot
     assert done.stdout == "[('stdout', '1 list of fonts\\n')]\n"
 
 
+@pytest.mark.slow
 def test_matplotlib_says_nothing_in_a_lesson_that_is_checked(photos, fonts_lesson, matplotlib_folder):
     environment = {**os.environ, "MPLCONFIGDIR": str(matplotlib_folder)}
     command = [

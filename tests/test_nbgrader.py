@@ -116,6 +116,7 @@ def school(nbgrader, short_course, tmp_path_factory) -> tuple[Path, dict]:
     return school, json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_what_nbgrader_releases_is_the_edition_for_students(school):
     folder, _ = school
     released = nbformat.read(folder / "release" / "lesson" / LESSON.name, as_version=4)
@@ -123,6 +124,7 @@ def test_what_nbgrader_releases_is_the_edition_for_students(school):
     assert [cell.source for cell in released.cells] == [cell.source for cell in ours.cells]
 
 
+@pytest.mark.slow
 def test_a_lesson_solved_right_has_all_points_and_one_solved_wrong_has_not(school):
     _, marks = school
     assert marks["right"] == {
@@ -137,6 +139,7 @@ def test_a_lesson_solved_right_has_all_points_and_one_solved_wrong_has_not(schoo
     }
 
 
+@pytest.mark.slow
 def test_notebooks_saved_with_another_kernel_are_marked_with_this_ones(school):
     folder, marks = school
     marked = nbformat.read(folder / "autograded" / "right" / "lesson" / LESSON.name, as_version=4)
@@ -144,6 +147,7 @@ def test_notebooks_saved_with_another_kernel_are_marked_with_this_ones(school):
     assert all(score == most for score, most in marks["right"].values())
 
 
+@pytest.mark.slow
 def test_students_get_back_why_they_lost_points(school):
     folder, _ = school
     notebook = nbformat.read(folder / "autograded" / "wrong" / "lesson" / LESSON.name, as_version=4)

@@ -66,6 +66,7 @@ def start(folder: Path, name: str, kind: list[str]) -> subprocess.Popen:
 PHASES = ("warm-up", "features", "head", "fine-tuning from conv2", "fine-tuning from None", "augmented")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["devices", "host 0", "host 1"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_same_comes_out(found, name, phase):
@@ -77,12 +78,14 @@ def test_the_same_comes_out(found, name, phase):
         np.testing.assert_allclose(several[key], one[key], rtol=1e-4, atol=2e-5, err_msg=key)
 
 
+@pytest.mark.slow
 def test_each_host_reads_its_part(found):
     """Half of the pictures, and one more in each batch that has an odd number."""
     whole = int(found["one"]["n_read"])
     assert [int(found[name]["n_read"]) <= 0.6 * whole for name in ("host 0", "host 1")] == [True, True]
 
 
+@pytest.mark.slow
 def test_one_of_the_hosts_keeps_the_checkpoints(found):
     assert [int(found[name]["kept"]) for name in ("one", "devices", "host 0", "host 1")] == [2, 2, 2, 0]
 
@@ -112,6 +115,7 @@ def batches(tmp_path):
     return [augment.ImageBatches(part, 32, batch_size=8, classes=CLASSES) for part in (data[:13], data[13:])]
 
 
+@pytest.mark.slow
 def test_the_loop_is_keras_own_where_there_is_one_device(batches):
     """Three classes, class weights, a last batch of five: the same curves and weights as `fit` gives."""
     results = []
@@ -128,6 +132,7 @@ def test_the_loop_is_keras_own_where_there_is_one_device(batches):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_callback_ends_it_and_validation_may_be_left_out(batches):
     model = small_classifier()
     transfer.compile_classifier(model, 1e-2)

@@ -214,6 +214,7 @@ def test_lessons_import_what_is_theirs():
         )
 
 
+@pytest.mark.slow
 def test_the_data_rooms_come_quickly_and_without_tensorflow():
     code = (
         "import sys, time; start = time.process_time(); from helpers import datasets, survey, splits;"
@@ -229,6 +230,7 @@ def test_the_data_rooms_come_quickly_and_without_tensorflow():
     assert min(float(seconds) for seconds, *_ in runs) < 1.5
 
 
+@pytest.mark.slow
 def test_commands_come_without_tensorflow():
     """Else each of them, `--help` among them, takes seconds to begin."""
     code = (

@@ -162,6 +162,7 @@ def test_unreadable_image_is_refused_by_name(tmp_path):
         splits.split(data)
 
 
+@pytest.mark.slow
 def test_split_of_the_photos(photos):
     parts = splits.split(photos, seed=0)
     assert [len(part) for part in parts] == [1119, 140, 140]
@@ -261,6 +262,7 @@ def test_groups_without_a_value_are_refused():
         splits.split(data, (0.5, 0.5), groups=["a", "b", 7, None, *range(16)])
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_the_photos_and_of_drawn_pets(photos, tmp_path, capsys):
     pets = datasets.draw_pets(60, 0, tmp_path, near_duplicates=6)
     for data in (photos, pets):

@@ -17,6 +17,8 @@ from helpers.runtime import COURSE_FOLDER
 from helpers.study import autopsy, comparison, domains, experiments, plan, strategies
 from helpers.study.comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
+pytestmark = pytest.mark.slow
+
 SIZE = 48
 
 

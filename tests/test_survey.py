@@ -83,6 +83,7 @@ def test_looking_again_replaces_what_was_found(two_tables):
     pd.testing.assert_frame_equal(again[1:], once[1:])
 
 
+@pytest.mark.slow
 def test_photos_facts(photos):
     facts = survey.inspect(photos)
     assert facts.problem.isna().all()
@@ -180,6 +181,7 @@ def most_memory(function):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_pairs_of_many_equal_pictures_fit_into_memory(many_alike, capsys):
     pairs, n_bytes = most_memory(lambda: survey.find_near_duplicates(many_alike))
     assert n_bytes < 300e6  # all pairs would take 8.5 GB
@@ -189,6 +191,7 @@ def test_pairs_of_many_equal_pictures_fit_into_memory(many_alike, capsys):
     )
 
 
+@pytest.mark.slow
 def test_groups_of_many_equal_pictures_fit_into_memory(many_alike):
     groups, n_bytes = most_memory(lambda: splits.near_duplicate_groups(many_alike))
     assert n_bytes < 300e6
@@ -279,6 +282,7 @@ def test_unreadable_image_is_refused_by_name(pets, tmp_path):
         survey.find_near_duplicates(pd.concat([pets, table(tmp_path / "broken.jpg")]))
 
 
+@pytest.mark.slow
 def test_the_photos_hold_one_pair(photos):
     pairs = survey.find_near_duplicates(photos)
     assert [(Path(row.path_a).name, Path(row.path_b).name) for row in pairs.itertuples()] == [

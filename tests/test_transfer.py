@@ -118,6 +118,7 @@ def test_unfreeze_from_a_layer_on(base):
         transfer.unfreeze(base, "conv_14")
 
 
+@pytest.mark.slow
 def test_warm_up_changes_the_head_alone(base, batches):
     model = transfer.build_classifier(base, ("cat", "dog"))
     before = weights_of(base)
@@ -129,6 +130,7 @@ def test_warm_up_changes_the_head_alone(base, batches):
     np.testing.assert_allclose(history.history["learning_rate"], [0.01, 0.005])
 
 
+@pytest.mark.slow
 def test_head_on_features_is_the_classifiers_head(base, batches, pets):
     model = transfer.build_classifier(base, ("cat", "dog"))
     val = batches[1]
@@ -146,6 +148,7 @@ def test_l2_is_the_penalty_of_the_text(base):
     assert not transfer.build_classifier(base, ("cat", "dog"), l2=0).losses
 
 
+@pytest.mark.slow
 def test_fine_tune_keeps_batch_normalisation_in_inference(base, batches):
     model = transfer.build_classifier(base, ("cat", "dog"))
     moving = base.get_layer("bn1").moving_mean.numpy()
@@ -164,6 +167,7 @@ def test_the_guides_argument_does_not_hold_in_keras_3(base, batches):
     assert not np.array_equal(base.get_layer("bn1").moving_mean.numpy(), moving)
 
 
+@pytest.mark.slow
 def test_fine_tuning_after_a_warm_up_moves_the_base(base, batches):
     """The flags count from the next compile on."""
     model = transfer.build_classifier(base, ("cat", "dog"))
@@ -173,6 +177,7 @@ def test_fine_tuning_after_a_warm_up_moves_the_base(base, batches):
     assert not np.array_equal(base.get_layer("conv1").get_weights()[0], kernel)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [transfer.warm_up, transfer.fine_tune])
 def test_validation_is_on_the_validation_pictures(base, batches, train):
     model = transfer.build_classifier(base, ("cat", "dog"), l2=0)
@@ -189,6 +194,7 @@ def test_dropout_is_the_share_that_is_dropped(base):
     np.testing.assert_allclose(np.mean(np.asarray(dropped) == 0), 0.3, atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_layer", [None, "conv2"])
 def test_batch_normalisation_in_training_mode_moves(base, batches, from_layer):
     model = transfer.build_classifier(base, ("cat", "dog"))
@@ -197,6 +203,7 @@ def test_batch_normalisation_in_training_mode_moves(base, batches, from_layer):
     assert not np.array_equal(base.get_layer("bn2").moving_mean.numpy(), moving)
 
 
+@pytest.mark.slow
 def test_running_the_frozen_part_once_gives_the_same_training(batches, monkeypatch):
     """The short way and the long way end with the same weights, to rounding."""
     results = []
@@ -231,6 +238,7 @@ def test_augmented_pictures_run_the_whole_network(pets, base):
     assert transfer._trained_part(model, plain, plain, "conv2")[0] is not model
 
 
+@pytest.mark.slow
 def test_a_cut_through_a_residual_connection_is_refused():
     base = backbones.load("mobilenet_v2", image_size=SIZE, weights=None, alpha=0.35)
     with pytest.raises(ValueError, match="a connection goes around"):
@@ -244,6 +252,7 @@ class Interruption(Exception):
     """The kernel dies."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("from_layer", [None, "conv2"])
 def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, monkeypatch, from_layer):
     def train(folder):
@@ -282,6 +291,7 @@ def test_an_interrupted_training_goes_on_as_if_undisturbed(batches, tmp_path, mo
         np.testing.assert_allclose(one, other, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_a_finished_training_is_only_read(base, batches, tmp_path, monkeypatch):
     model = transfer.build_classifier(base, ("cat", "dog"))
     start = weights_of(model)
@@ -294,6 +304,7 @@ def test_a_finished_training_is_only_read(base, batches, tmp_path, monkeypatch):
     assert same(weights_of(model), tuned)
 
 
+@pytest.mark.slow
 def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
     model = transfer.build_classifier(base, ("cat", "dog"))
     transfer.fine_tune(model, *batches, epochs=1, learning_rate=1e-5, keep=tmp_path)
@@ -301,6 +312,7 @@ def test_other_settings_do_not_see_the_checkpoints(base, batches, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_costs_a_sentence_only(base, batches, tmp_path, capsys):
     (tmp_path / "home").write_text("a file where the folder should be")
     model = transfer.build_classifier(base, ("cat", "dog"))
@@ -309,6 +321,7 @@ def test_a_folder_that_cannot_be_written_costs_a_sentence_only(base, batches, tm
     assert capsys.readouterr().out.count("could not be kept") == 1
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_path, monkeypatch, capsys):
     model = transfer.build_classifier(base, ("cat", "dog"))
     first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)
@@ -336,6 +349,7 @@ def test_a_disk_that_fills_up_leaves_the_last_whole_epoch(base, batches, tmp_pat
     assert list(tmp_path.iterdir()) == [folder]
 
 
+@pytest.mark.slow
 def test_an_interruption_between_two_renames_loses_nothing(base, batches, tmp_path):
     model = transfer.build_classifier(base, ("cat", "dog"))
     first = transfer.fine_tune(model, *batches, epochs=1, keep=tmp_path)

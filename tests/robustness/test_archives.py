@@ -184,6 +184,7 @@ names_of_members = some.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(extra=some.lists(names_of_members, max_size=8))
 def test_whatever_members_are_called_nothing_is_written_outside(tmp_path_factory, extra):
@@ -638,6 +639,7 @@ def start(code, *arguments, **environment):
     )
 
 
+@pytest.mark.slow
 def test_four_processes_fetch_at_once(course, tmp_path):
     content = write_zip(tmp_path / "set.zip", course).read_bytes()
     with BadServer(sends(content, until=len(content) // 2 + 1, ranges=True)) as server:
@@ -655,6 +657,7 @@ print("whole")
 """
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_same_set(tmp_path):
     processes = [start(DRAW) for _ in range(2)]
     results = [process.communicate(timeout=120) for process in processes]

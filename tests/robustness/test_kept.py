@@ -164,6 +164,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_while_saving_a_model(tmp_path):
     path = tmp_path / "pets.keras"
     command = [sys.executable, "-c", SAVE_MODELS, str(path)]
@@ -183,6 +184,7 @@ def batches(pets):
     return augment.ImageBatches(pets[:8], SIZE, 4, shuffle=True), augment.ImageBatches(pets[8:], SIZE, 4)
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_is_not_read_and_the_training_begins_anew(batches, tmp_path, capsys):
     def train(epochs):
         model = transfer.build_classifier(small_base(), ("cat", "dog"))

@@ -135,6 +135,7 @@ def trained(pets, tmp_path_factory):
     return case.keep
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", OTHERS.values(), ids=OTHERS)
 def test_another_training_is_trained(trained_once, tmp_path, change, monkeypatch):
     def begin(*_):
@@ -146,6 +147,7 @@ def test_another_training_is_trained(trained_once, tmp_path, change, monkeypatch
         trained_once.run()
 
 
+@pytest.mark.slow
 def test_exchanged_labels_give_the_model_of_those_labels(trained_once, tmp_path):
     OTHERS["every label exchanged"](trained_once, tmp_path)
     model, found = trained_once.run()
@@ -170,6 +172,7 @@ SAME = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", SAME.values(), ids=SAME)
 def test_the_same_training_is_read_and_says_so(trained_once, tmp_path, change, capsys, monkeypatch):
     change(trained_once, tmp_path)
@@ -183,12 +186,14 @@ def test_the_same_training_is_read_and_says_so(trained_once, tmp_path, change, c
     assert all(map(np.array_equal, model.get_weights(), tuned))
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_and_say_so(trained_once, capsys):
     trained_once.settings["epochs"] = 3
     assert trained_once.run()[1].epoch == [0, 1, 2]
     assert capsys.readouterr().out == "Going on with the training kept in 'keep': 2 of 3 epochs are done.\n"
 
 
+@pytest.mark.slow
 def test_two_starts_are_kept_beside_each_other(trained_once, capsys):
     trained_once.change_start = move_head(0.5)
     first = trained_once.run()[1]
@@ -211,6 +216,7 @@ def interrupt_in(epoch, monkeypatch, how=KeyboardInterrupt):
     monkeypatch.setattr(training.EpochOrder, "on_epoch_begin", stop)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [KeyboardInterrupt, RuntimeError])
 def test_the_same_cell_goes_on_after_an_interruption(case, monkeypatch, capsys, how):
     case.settings["epochs"] = 4
@@ -221,6 +227,7 @@ def test_the_same_cell_goes_on_after_an_interruption(case, monkeypatch, capsys, 
     assert "2 of 4 epochs are done" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False])
 def test_an_interrupted_training_leaves_the_weights_it_began_with(case, monkeypatch, keep):
     case.keep = case.keep if keep else None
@@ -231,6 +238,7 @@ def test_an_interrupted_training_leaves_the_weights_it_began_with(case, monkeypa
     assert all(map(np.array_equal, case.model.get_weights(), start))
 
 
+@pytest.mark.slow
 def test_after_an_interrupted_resumed_training_the_next_one_trains(case, monkeypatch):
     case.run()
     case.settings["epochs"] = 4
@@ -243,6 +251,7 @@ def test_after_an_interrupted_resumed_training_the_next_one_trains(case, monkeyp
     assert plain.epoch == [0, 1]
 
 
+@pytest.mark.slow
 def test_an_augmenter_that_does_not_say_its_settings_is_refused(case):
     case.batches["augmenter"] = lambda image, rng, size: image[:size, :size]
     with pytest.raises(checks.CourseError, match="does not say its settings.*leave keep out"):
@@ -251,6 +260,7 @@ def test_an_augmenter_that_does_not_say_its_settings_is_refused(case):
     case.run()
 
 
+@pytest.mark.slow
 def test_the_true_error_shows_where_a_log_cannot_be_deleted(case, monkeypatch):
     """As on Windows, where a file that is still open cannot be."""
     unlink, refused = training.shutil.os.unlink, []

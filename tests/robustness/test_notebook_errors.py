@@ -45,6 +45,7 @@ data = datasets.draw_pets(6, 0, "pets", size=16)
     return dict(zip(CELLS, notebook.cells[1:], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", CELLS)
 def test_an_error_takes_at_most_five_lines(shown, source):
     (output,) = shown[source].outputs
@@ -59,10 +60,12 @@ def test_an_error_takes_at_most_five_lines(shown, source):
     assert output.ename == CELLS[source].split(":")[0]
 
 
+@pytest.mark.slow
 def test_a_notebook_with_such_an_error_is_valid(shown):
     nbformat.validate(new_notebook(cells=list(shown.values())))
 
 
+@pytest.mark.slow
 def test_outside_of_a_notebook_nothing_is_hidden():
     """A maintainer gets Python's whole traceback."""
     code = "from helpers import images; images.read('nowhere.jpg')"

@@ -121,6 +121,7 @@ def test_several_bad_files_are_counted(bad_files):
         images.check(bad_files)
 
 
+@pytest.mark.slow
 def test_a_file_that_breaks_during_a_training_is_named(picture, tmp_path):
     """It was sound when the batches were made, and Keras is well into the epoch when it comes to it."""
     paths = [saved(picture, tmp_path / f"{i}.png") for i in range(24)]
@@ -135,6 +136,7 @@ def test_a_file_that_breaks_during_a_training_is_named(picture, tmp_path):
         transfer.warm_up(model, batches)
 
 
+@pytest.mark.slow
 def test_a_huge_picture_takes_no_memory(bad_files, tmp_path):
     """In a process that may not have the 400 MB that its pixels would take, one byte each."""
     if sys.platform != "linux":

@@ -37,6 +37,7 @@ def address(monkeypatch, tmp_path):
         process.stderr.read()
 
 
+@pytest.mark.slow
 def test_jupyterlab_is_here_alone_and_wants_its_token(address):
     port, token = re.match(r"http://127\.0\.0\.1:(\d+)/\S*\?token=([0-9a-f]{40,})$", address).groups()
     contents = f"http://127.0.0.1:{port}/api/contents"

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
@@ -26,6 +27,7 @@ def table(counts):
 # --- splits ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(counts=counts, fractions=shares, seed=seeds)
 def test_a_split_divides_every_class_by_its_share_or_says_what_is_missing(counts, fractions, seed):
@@ -46,6 +48,7 @@ def test_a_split_divides_every_class_by_its_share_or_says_what_is_missing(counts
     assert all(one.equals(other) for one, other in zip(parts, again, strict=True))
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(counts=counts, fractions=shares, seed=seeds, data=some.data())
 def test_no_group_is_ever_divided(counts, fractions, seed, data):
@@ -63,6 +66,7 @@ def test_no_group_is_ever_divided(counts, fractions, seed, data):
     assert sum(map(len, members)) == len(set().union(*members))
 
 
+@pytest.mark.slow
 @SETTINGS
 @given(counts=counts, seed=some.integers(0, 2**32 - 1))
 def test_resampling_evens_classes_out(counts, seed):

@@ -53,6 +53,7 @@ def explode_in(epoch):
     return lambda number, rate=None: 1e38 if number >= epoch else 1e-3
 
 
+@pytest.mark.slow
 def test_nan_in_a_warm_up_is_told_and_the_last_good_weights_stay(batches):
     sound = small_classifier()
     transfer.warm_up(sound, *batches, epochs=2, schedule=explode_in(2))
@@ -65,6 +66,7 @@ def test_nan_in_a_warm_up_is_told_and_the_last_good_weights_stay(batches):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_nan_on_features_is_told(batches):
     model = small_classifier()
     tables = [(np.random.default_rng(0).normal(size=(12, 8)), part.targets) for part in batches[:1] * 2]
@@ -102,6 +104,7 @@ def wreck_epoch(monkeypatch):
     return wreck
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), 1e6])
 def test_a_wrecked_fine_tuning_keeps_its_last_good_checkpoint(batches, tmp_path, wreck_epoch, value):
     recipe = {"learning_rate": 1e-3, "keep": tmp_path / "keep", "patience": 9}
@@ -124,6 +127,7 @@ def test_a_wrecked_fine_tuning_keeps_its_last_good_checkpoint(batches, tmp_path,
         assert same(weights_of(model), after_epoch_3)
 
 
+@pytest.mark.slow
 def test_a_learning_rate_far_too_high_is_told(batches, tmp_path):
     model = small_classifier()
     with pytest.raises(CourseError, match=r"learning_rate is 10\. Give a number above 0 to 1"):
@@ -136,6 +140,7 @@ def test_a_learning_rate_far_too_high_is_told(batches, tmp_path):
     assert same(weights_of(model), before)
 
 
+@pytest.mark.slow
 def test_a_batch_larger_than_the_data_is_told(pets, batches):
     model = small_classifier()
     few = augment.ImageBatches(pets[9:15], SIZE, batch_size=32)
@@ -152,6 +157,7 @@ def test_a_batch_larger_than_the_data_is_told(pets, batches):
     )  # validation may
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [MemoryError(), tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")]
 )
@@ -237,6 +243,7 @@ def test_the_number_that_a_split_asks_for_suffices(fractions):
             splits.split(data[: needed - 1], fractions, groups=range(needed - 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [3, 10])
 def test_more_classes_are_told_apart_by_softmax(picture, tmp_path, n_classes):
     names = [f"class {i}" for i in range(n_classes)]
@@ -256,6 +263,7 @@ def test_more_classes_are_told_apart_by_softmax(picture, tmp_path, n_classes):
     transfer.warm_up_on_features(model, table, epochs=1, batch_size=9)
 
 
+@pytest.mark.slow
 def test_thirty_to_one(picture, tmp_path):
     data = picture_set(tmp_path, picture, cat=240, dog=8)
     train, _, test = splits.split(data, groups=range(len(data)))
@@ -309,6 +317,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_the_same_seed_in_two_processes_and_with_other_workers(tmp_path):
     def run(name, threads, workers, hash_seed):
         command = [sys.executable, "-c", REPEAT, str(tmp_path / name), str(threads), str(workers)]
