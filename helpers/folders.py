@@ -58,9 +58,11 @@ def labelled(folder: Path) -> list[tuple[str, ...]]:
     images_of = {(part, entry): _pictures_below(entry, left_out) for part, entry in class_folders}
     _say_left_out(left_out)
     _check_classes(folder, images_of, is_divided)
-    rows = [(str(path), _label(entry), part) for (part, entry), paths in images_of.items() for path in paths]
+    rows: list[tuple[str, ...]] = [
+        (str(path), _label(entry), part) for (part, entry), paths in images_of.items() for path in paths
+    ]
     if not is_divided:
-        return [(path, label) for path, label, _ in rows]
+        return [row[:2] for row in rows]
     _say_parts(rows, [entry.name for entry in inside], unlabelled)
     return rows
 

@@ -130,7 +130,7 @@ def _download(requirements: str, wheels: Path, platform: str, python: str) -> No
     with tempfile.TemporaryDirectory() as temporary:
         pinned = Path(temporary, REQUIREMENTS)
         pinned.write_text("\n".join(pins_for(requirements, platform, python)), encoding="utf-8")
-        options = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
+        options: list[object] = ["--no-deps", "--require-hashes", "--only-binary", ":all:"]
         options += ["--find-links", wheels, "--dest", wheels]
         options += [part for tag in PLATFORMS[platform][0] for part in ("--platform", tag)]
         _pip("download", *options, "--python-version", python, "--requirement", pinned)

@@ -5,7 +5,6 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import matplotlib
-from matplotlib.patches import FancyArrowPatch
 
 from ..plots.figure import COLOURS, new_figure
 from ..runtime import COURSE_FOLDER
@@ -84,16 +83,20 @@ def draw(path: Path = PICTURE) -> None:
         for module, (x, y) in place.items():
             part = _part(module)
             axis.text(
-                *(x, y, module.removeprefix(f"{part}.")),
-                **{"ha": "center", "va": "center", "fontsize": 9, "color": "black", "zorder": 3},
+                x,
+                y,
+                module.removeprefix(f"{part}."),
+                ha="center",
+                va="center",
+                fontsize=9,
+                zorder=3,
                 bbox={"boxstyle": "round", "facecolor": "white", "edgecolor": colour[part], "linewidth": 2},
             )
             for other in sorted(graph[module] - _reached_otherwise(graph, module)):
-                arrow = FancyArrowPatch(
-                    *((x, y - 0.2), (place[other][0], place[other][1] + 0.2)),
-                    **{"arrowstyle": "->", "mutation_scale": 9, "color": colour[part], "linewidth": 0.8},
+                start, end = (x, y - 0.2), (place[other][0], place[other][1] + 0.2)
+                axis.annotate(
+                    "", end, start, arrowprops={"arrowstyle": "->", "color": colour[part], "linewidth": 0.8}
                 )
-                axis.add_patch(arrow)
         for part, what in (("", LESSONS), *PARTS.items()):
             axis.plot([], [], "s", color=colour[part], label=f"helpers/{part}: {what}".replace("/:", ":"))
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)

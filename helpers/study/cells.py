@@ -22,7 +22,7 @@ from ..framework import keras
 from . import domains
 from .domains import Domain
 from .networks import MOMENTUM, Patience, Trained, Trainer, from_scratch
-from .strategies import FROM_LAYER, Bottleneck, bottleneck, load_base
+from .strategies import FROM_LAYER, Bottleneck, activations_of, bottleneck, load_base
 
 RAW_PIXELS = "raw pixels"
 FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS, COLD, BATCH_NORM = STRATEGIES = (
@@ -140,7 +140,7 @@ def run_cell(
         return _solved(strategy, domain, cached, rows)
     classes, image_size = tuple(domain.classes), domain.pictures.shape[1]
     trainer = _trainer(strategy, image_size, classes, architecture, domain.may_be_mirrored)
-    inputs = cached.activations if strategy == LAST_BLOCKS else domain.pictures
+    inputs = activations_of(cached) if strategy == LAST_BLOCKS else domain.pictures
     targets = targets_of(domain.labels, classes)
     train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
     with runtime.Stopwatch() as watch:

@@ -22,7 +22,7 @@ PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # 
 # The comparison's: enough drawings for a large training set, and a far domain that is hard.
 MANY_DRAWINGS, SPEECH = "drawings", "spoken digits"
 COMPARED = (PHOTOS, MANY_DRAWINGS, DIGITS, SPEECH)
-N_MANY_DRAWINGS = 7000
+N_MANY_DRAWINGS, N_VALIDATION = 6700, 200
 
 PARTS = (0.6, 0.1, 0.3)  # pool, validation, held out
 N_DRAWINGS = 1400  # as many as there are photos, to within one
@@ -62,8 +62,14 @@ class Domain:
         names = sorted(set(self.speakers.tolist()))
         held_out, validation = (names[(seed + turn) % len(names)] for turn in (0, 1))
         pool = ~np.isin(self.speakers, (held_out, validation))
-        parts = pool, self.speakers == validation, self.speakers == held_out
-        return replace(self, **dict(zip(("pool", "validation", "held_out"), map(np.flatnonzero, parts))))
+        heard = np.flatnonzero(self.speakers == validation)
+        few, _ = train_test_split(heard, train_size=N_VALIDATION, stratify=self.labels[heard], random_state=0)
+        return replace(
+            self,
+            pool=np.flatnonzero(pool),
+            validation=np.sort(few),
+            held_out=np.flatnonzero(self.speakers == held_out),
+        )
 
     @property
     def may_be_mirrored(self) -> bool:
@@ -172,9 +178,9 @@ def _drawn_pets(image_size: int) -> Domain:
 
 
 def _many_drawings(image_size: int) -> Domain:
-    """Draw 5,000 dogs and cats to train on, 500 for validation and 1,500 to hold out."""
+    """Draw 5,000 dogs and cats to train on, 200 for validation and 1,500 to hold out."""
     pictures, labels, source = _drawn(N_MANY_DRAWINGS, image_size)
-    pool, validation, held_out = np.split(np.arange(N_MANY_DRAWINGS), [5000, 5500])
+    pool, validation, held_out = np.split(np.arange(N_MANY_DRAWINGS), [5000, 5000 + N_VALIDATION])
     return Domain(MANY_DRAWINGS, pictures, labels, pool, validation, held_out, source)
 
 

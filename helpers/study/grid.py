@@ -29,7 +29,7 @@ from .cells import (
     run_cell,
 )
 from .domains import COMPARED, MANY_DRAWINGS, PHOTOS, SPEECH
-from .networks import ARCHITECTURES
+from .networks import ARCHITECTURES, AVERAGED
 
 RESULTS = experiments.RESULTS / "grid.csv"
 
@@ -210,7 +210,7 @@ def run(path: Path | str = RESULTS, names: Sequence[str] = COMPARED, workers: in
 
 def measure_with(cell: experiments.Cell, path: str) -> experiments.Record:
     """Measure a cell with the settings that the results file has chosen so far."""
-    table, settings = pd.DataFrame(), {}
+    table, settings = pd.DataFrame(), experiments.Cell()
     if "chosen" in (cell["rate"], cell["architecture"]) and cell["strategy"] not in SOLVED:
         table = read(path)
     if cell["architecture"] == "chosen" and cell["strategy"] == FROM_SCRATCH:
@@ -236,8 +236,8 @@ def measure(cell: Mapping) -> experiments.Record:
             "The photos are out of reach, and drawn pets' results would be kept under their name. "
             "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
         )
-    settings = {} if cell["rate"] == "chosen" else {"learning_rate": float(cell["rate"])}
-    if cell["architecture"] != "chosen":
-        settings["architecture"] = cell["architecture"]
-    result = run_cell(cell["strategy"], domain, cached, cell["size"], cell["seed"], **settings)
-    return asdict(result) | {"network": settings.get("architecture", ""), "data": domain.source}
+    rate = 1e-3 if cell["rate"] == "chosen" else float(cell["rate"])
+    architecture = AVERAGED if cell["architecture"] == "chosen" else cell["architecture"]
+    result = run_cell(cell["strategy"], domain, cached, cell["size"], cell["seed"], rate, architecture)
+    network = architecture if cell["strategy"] == FROM_SCRATCH else ""
+    return asdict(result) | {"network": network, "data": domain.source}

@@ -62,7 +62,7 @@ class Bottleneck:
     cpu_seconds_a_picture: float
 
 
-def _activations(kept: Bottleneck) -> np.ndarray:
+def activations_of(kept: Bottleneck) -> np.ndarray:
     """Return what a base network's last blocks begin with; refuse another base's, which is not there."""
     if kept.activations is None:
         raise checks.CourseError(
@@ -197,7 +197,7 @@ def run_cell(
         passes = int(head.n_iter_[0])
         learning_rate, trainable, best = float("nan"), head.coef_.size + head.intercept_.size, passes
     else:
-        inputs = _activations(kept) if strategy == LAST_BLOCKS else domain.pictures
+        inputs = activations_of(kept) if strategy == LAST_BLOCKS else domain.pictures
         trainer = _trainer(strategy, domain.pictures.shape[1], tuple(domain.classes))
         targets = targets_of(domain.labels, domain.classes)
         with runtime.Stopwatch() as watch:
@@ -288,7 +288,7 @@ def whole_or_kept(
     """
     for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
         checks.whole_number(name, value, 1)
-    activations = _activations(kept)
+    activations = activations_of(kept)
     image_size, classes = domain.pictures.shape[1], tuple(domain.classes)
     targets = targets_of(domain.labels, classes)
     lower = features.split_base(base, FROM_LAYER)[0]
