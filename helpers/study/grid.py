@@ -146,7 +146,7 @@ def chosen_architecture(table: pd.DataFrame, domain: str) -> str:
     own = table[(table["part"] == "architecture") & (table["domain"] == domain)]
     if own.empty:
         raise checks.CourseError(
-            f"No network from scratch was chosen for '{domain}'. Run architecture_cells first."
+            f"No network from scratch was tried for '{domain}'. Run its cells first."
         )
     losses = own.groupby(["architecture", "rate"])["validation_loss"].mean()
     return str(losses.idxmin()[0])

@@ -1,0 +1,149 @@
+"""The plan of the comparison: every cell once, settings chosen by validation, an edge that widens the range."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers import checks
+from helpers.study import cells, domains, experiments, grid
+
+NAMES = (domains.DIGITS,)
+
+
+def tried(strategy: str, losses: dict[float, list[float]], size: str = "80", domain: str = domains.DIGITS):
+    rows = [
+        {
+            "part": "rate",
+            "strategy": strategy,
+            "domain": domain,
+            "size": size,
+            "seed": seed,
+            "rate": str(rate),
+        }
+        | {"validation_loss": loss, "architecture": "chosen"}
+        for rate, some in losses.items()
+        for seed, loss in zip(grid.SEARCH_SEEDS, some)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_every_cell_is_there_once_and_cheap_ones_come_first():
+    planned = grid.grid_cells()
+    assert len({tuple(cell.values()) for cell in planned}) == len(planned)
+    whole = [cell["strategy"] in grid.WHOLE for cell in planned]
+    assert whole == sorted(whole)
+    table = pd.DataFrame(planned)
+    seeds = table.groupby(["domain", "size", "strategy"])["seed"].nunique().unstack("strategy")
+    assert (seeds.loc[domains.SPEECH].loc["20"] == 12).all() and (
+        seeds.loc[domains.SPEECH].loc["all"] == 6
+    ).all()
+    assert (seeds.loc[domains.PHOTOS].loc["320"] == 10).all() and (
+        seeds.loc[domains.PHOTOS].loc["all"] == 5
+    ).all()
+    missing = seeds.loc[domains.MANY_DRAWINGS].loc["all"]
+    assert set(missing.index[missing.isna()]) == set(grid.WHOLE)
+
+
+def test_seeds_of_the_search_are_not_the_grids():
+    seeds = {cell["seed"] for cell in grid.grid_cells()}
+    assert not seeds & set(grid.SEARCH_SEEDS)
+
+
+def test_every_rate_is_tried_and_the_best_three_again():
+    first = grid.rate_cells(NAMES)
+    assert len(first) == len(grid.WITH_STEPS) * 2 * len(grid.LEARNING_RATES)
+    losses = dict(zip(grid.LEARNING_RATES, ([0.9], [0.5], [0.4], [0.6], [0.8], [2.0])))
+    table = pd.concat(
+        tried(strategy, losses, size) for strategy in grid.WITH_STEPS for size in grid.SEARCH_SIZES.values()
+    )
+    again = pd.DataFrame(grid.finalist_cells(table, NAMES))
+    assert set(again["rate"]) == {3e-5, 1e-4, 3e-4} and set(again["seed"]) == set(grid.SEARCH_SEEDS[1:])
+
+
+def test_the_rate_with_the_lowest_mean_is_chosen_among_those_tried_with_every_seed():
+    losses = {1e-4: [0.5, 0.5, 0.5], 3e-4: [0.4, 0.7, 0.7], 1e-3: [0.1]}
+    table = tried(cells.ALL_BLOCKS, losses)
+    assert grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "20") == 1e-4
+    assert grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "80") == 1e-4
+    with pytest.raises(checks.CourseError, match="No rate was tried for 'all blocks' on 'digits'"):
+        grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "320")
+
+
+def test_an_edge_that_wins_widens_the_range():
+    middle = {1e-5: [3] * 3, 1e-4: [1] * 3, 3e-3: [3] * 3}
+    low, high = {1e-5: [1] * 3, 3e-3: [3] * 3}, {1e-5: [3] * 3, 3e-3: [1] * 3}
+    tables = [tried(strategy, middle, size) for strategy in grid.WITH_STEPS for size in ("80", "320")]
+    assert grid.wider_cells(pd.concat(tables), NAMES) == []
+    for losses, wider in ((low, 3e-6), (high, 1e-2)):
+        table = pd.concat([*tables[2:], tried(grid.WITH_STEPS[0], losses), tables[1]])
+        found = grid.wider_cells(table, NAMES)
+        assert {cell["rate"] for cell in found} == {wider} and len(found) == 3
+        assert {cell["size"] for cell in found} == {"80"}
+    table = pd.concat([*tables[2:], tried(grid.WITH_STEPS[0], {3e-2: [0] * 3, 1e-2: [1] * 3}), tables[1]])
+    assert grid.wider_cells(table, NAMES) == []  # there is no end to it otherwise
+
+
+def test_the_network_from_scratch_is_chosen_at_its_best_rate():
+    rows = [
+        ("strided", 1e-3, 0.5), ("strided", 3e-4, 0.9), ("averaged", 1e-3, 0.8), ("averaged", 3e-4, 0.4),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["architecture", "rate", "validation_loss"])
+    table = table.assign(part="architecture", domain=domains.DIGITS)
+    assert grid.chosen_architecture(table, domains.DIGITS) == "averaged"
+    with pytest.raises(checks.CourseError, match="No network from scratch was tried for 'spoken digits'"):
+        grid.chosen_architecture(table, domains.SPEECH)
+
+
+def test_cells_are_measured_with_what_was_chosen(monkeypatch, tmp_path):
+    table = pd.concat(
+        [
+            tried(cells.FROM_SCRATCH, {1e-3: [1] * 3, 3e-3: [2] * 3}, "320"),
+            pd.DataFrame(
+                [{"part": "architecture", "domain": domains.DIGITS, "architecture": "flattened"}]
+            ).assign(rate="0.001", validation_loss=0.1),
+        ]
+    )
+    monkeypatch.setattr(grid, "read", lambda path: table)
+    monkeypatch.setattr(grid, "measure", lambda cell: cell)
+    (cell, *_) = grid.grid_cells(NAMES, [cells.FROM_SCRATCH])
+    found = grid.measure_with(cell | {"size": "all"}, str(tmp_path))
+    assert (found["rate"], found["architecture"]) == (1e-3, "flattened")
+    head = cell | {"strategy": cells.HEAD_ONLY}
+    assert grid.measure_with(head, str(tmp_path)) == head
+
+
+def test_drawn_pets_are_not_kept_under_the_photos_name(monkeypatch):
+    drawn = domains.Domain(
+        "dogs and cats", np.zeros((2, 8, 8, 3)), np.array(["a", "b"]), *[None] * 3, "drawn pets"
+    )
+    monkeypatch.setattr(grid, "prepared", lambda *names: (drawn, None))
+    with pytest.raises(checks.CourseError, match="The photos are out of reach"):
+        grid.measure(grid.grid_cells()[0])
+
+
+@pytest.mark.slow
+def test_a_grid_runs_to_its_end_and_a_second_run_has_nothing_to_do(monkeypatch, tmp_path):
+    monkeypatch.setattr(grid, "LEARNING_RATES", (1e-4, 1e-3, 1e-2))
+    monkeypatch.setattr(grid, "WIDER", ())
+    planned, done = [], []
+
+    def run(some, path, measure, workers, description):
+        planned.append((description, len(some)))
+        for cell in experiments.missing(some, path):
+            done.append(cell)
+            fake = {"validation_loss": 1.0 + len(done) % 7, "right": "oA=="}
+            experiments.append(path, cell | fake)
+
+    monkeypatch.setattr(experiments, "run", run)
+    path = tmp_path / "grid.csv"
+    grid.run(path, NAMES)
+    first = len(done)
+    assert [what for what, _ in planned] == [
+        "controls and heads",
+        "networks from scratch",
+        "learning rates",
+        "the best learning rates",
+        "cells",
+    ]
+    grid.run(path, NAMES)
+    assert len(done) == first and len(grid.read(path, "grid")) == len(grid.grid_cells(NAMES))
