@@ -1,4 +1,4 @@
-"""The plan of the comparison: every cell once, settings chosen by validation, an edge that widens the range."""
+"""The plan of the comparison: every cell once, settings chosen by validation, edges that widen the range."""
 
 import numpy as np
 import pandas as pd
