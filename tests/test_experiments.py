@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -248,6 +249,11 @@ def test_what_is_measured_cannot_rename_its_cell(tmp_path):
 
 def rename(cell: experiments.Cell) -> experiments.Record:
     return {"accuracy": 0.5, "seed": 99}
+
+
+def test_provenance_names_the_versions_whichever_tensorflow_is_installed():
+    versions = experiments.provenance()["versions"]
+    assert re.fullmatch(r"Python [\d.]+, tensorflow [\d.]+, keras [\d.]+, scikit-learn [\d.]+", versions)
 
 
 def test_provenance_names_the_command(monkeypatch):

@@ -257,6 +257,11 @@ def test_the_commands_in_the_readme_exist(capsys):
         assert re.search(rf"^ +{command}\b", listed, re.MULTILINE), command
 
 
+def test_the_readme_names_the_tensorflow_that_is_pinned():
+    (version,) = {str(pin.specifier) for pin in short_list() if pin.name.startswith("tensorflow")}
+    assert f'"tensorflow[and-cuda]{version}"' in text_of("README.md")
+
+
 def test_the_links_in_the_readme_lead_somewhere_and_to_every_lesson():
     links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text_of("README.md"))]
     local = [link for link in links if link and "://" not in link]
