@@ -462,7 +462,7 @@ def test_without_photos_no_bundle_is_made(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(
-    not os.environ.get("COURSE_BUNDLE_TEST"), reason="takes minutes and 5 GB of disk: make bundle-test"
+    not os.environ.get("COURSE_BUNDLE_TEST"), reason="takes minutes and 4 GB of disk: make bundle-test"
 )
 def test_the_whole_course_runs_from_the_bundle_with_the_network_cut_off(photos, tmp_path):
     cut_off = offline()
