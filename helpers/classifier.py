@@ -3,13 +3,13 @@
 import json
 import re
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from . import checks, parallel, runtime
+from . import checks, runtime
 from .features import check_base, check_layer
 from .framework import keras, without_xla
 
@@ -251,17 +251,11 @@ def count_weights(model: keras.Model) -> pd.Series:
         >>> transfer.count_weights(model).to_dict()
         {'trainable': 1281, 'frozen': 3413024}
     """
-
     if not isinstance(model, keras.layers.Layer):
         raise checks.CourseError(f"model is {checks.shown(model)}. Give a model, or one of its layers.")
-
-    def numbers(weights: Iterable[keras.Variable]) -> int:
-        return sum(int(np.prod(weight.shape)) for weight in weights)
-
-    return pd.Series(
-        {"trainable": numbers(model.trainable_weights), "frozen": numbers(model.non_trainable_weights)},
-        name=model.name,
-    )
+    both = {"trainable": model.trainable_weights, "frozen": model.non_trainable_weights}
+    numbers = {name: sum(int(np.prod(weight.shape)) for weight in some) for name, some in both.items()}
+    return pd.Series(numbers, name=model.name)
 
 
 def compile_classifier(model: keras.Model, learning_rate: float) -> None:
@@ -281,7 +275,7 @@ def compile_classifier(model: keras.Model, learning_rate: float) -> None:
     two_classes = model.output_shape[-1] == 1
     # In half precision small gradients would become 0: the loss is scaled up, and the gradients down again.
     halves = "float16" in {layer.compute_dtype for layer in model.layers}
-    with parallel.strategy_of(model).scope():
+    with model.distribute_strategy.scope():
         optimizer = keras.optimizers.Adam(float(learning_rate))
         model.compile(
             optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if halves else optimizer,

@@ -9,16 +9,15 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from . import checks, images, parallel, runtime
+from . import checks, images, runtime
 from .augment import ImageBatches
-from .framework import keras, tf, without_xla
+from .framework import keras, out_of_memory_explained, tf, without_xla
 
 # Measured on two cores: small batches stay in the processor's cache (16 is 1.1 times as fast as 64).
 BATCH_SIZE = 16
@@ -111,22 +110,15 @@ def outputs_of(
     if not len(inputs):
         raise checks.CourseError("inputs is empty. Name at least one picture.")
     image_size = network.input_shape[1]
-
-    def read(rows: np.ndarray) -> np.ndarray:
-        if isinstance(inputs, np.ndarray):
-            return inputs[rows]
-        return images.read_many([inputs[row] for row in rows], image_size)
-
     with out_of_memory_explained(BATCH_SIZE, image_size):
-        if parallel.n_devices(network) > 1:
-            return parallel.outputs_of(network, read, len(inputs), BATCH_SIZE)
         run = forward or forward_of(network)
         # One array from the start: a list of parts, put together in the end, would need twice the memory.
         outputs = np.empty((len(inputs), *network.output_shape[1:]), np.float32)
 
         def put(start: int) -> None:
-            rows = np.arange(start, min(start + BATCH_SIZE, len(inputs)))
-            outputs[rows] = run(tf.cast(read(rows), tf.float32))
+            some = inputs[start : start + BATCH_SIZE]
+            batch = some if isinstance(some, np.ndarray) else images.read_many(some, image_size)
+            outputs[start : start + len(some)] = run(tf.cast(batch, tf.float32))
 
         starts = range(0, len(inputs), BATCH_SIZE)
         with ThreadPoolExecutor(BATCHES_AT_ONCE) as pool:
@@ -235,9 +227,8 @@ def split_base(base: keras.Model, from_layer: str) -> tuple[keras.Model, keras.M
     check_layer(base, from_layer)
     cut = base.get_layer(from_layer).input
     try:
-        with parallel.strategy_of(base).scope():
-            lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
-            upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
+        lower = keras.Model(base.input, cut, name=f"{base.name}_before_{from_layer}")
+        upper = keras.Model(cut, base.output, name=f"{base.name}_from_{from_layer}")
     except ValueError as error:
         raise checks.CourseError(
             f"'{base.name}' cannot be cut before '{from_layer}': a connection goes around it. "
@@ -283,18 +274,6 @@ class ActivationBatches(keras.utils.PyDataset):
     def read(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return activations and targets of some rows."""
         return self.activations[rows], self.batches.targets[rows]
-
-
-@contextmanager
-def out_of_memory_explained(batch_size: int, image_size: int) -> Iterator[None]:
-    """Turn the many ways in which memory runs out into one sentence, and one on what to change."""
-    try:
-        yield
-    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
-        raise checks.CourseError(
-            f"The memory is too small for batches of {batch_size} pictures of {image_size} pixels a side. "
-            "Choose a smaller batch_size or image_size, or shut down other notebooks."
-        ) from error
 
 
 def fingerprint(network: keras.Model) -> str:
@@ -345,9 +324,8 @@ def _names_in(config: object) -> Iterator[str]:
 
 
 def _pooled(base: keras.Model) -> keras.Model:
-    with parallel.strategy_of(base).scope():
-        places = keras.layers.GlobalAveragePooling2D()(base.output)
-        return keras.Model(base.input, places, name=base.name)
+    places = keras.layers.GlobalAveragePooling2D()(base.output)
+    return keras.Model(base.input, places, name=base.name)
 
 
 def content_key(path: str) -> str:

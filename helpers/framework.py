@@ -5,6 +5,8 @@ processors than the machine has, and on a GPU Keras compiles with XLA, which her
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from . import checks, runtime
 
@@ -17,7 +19,7 @@ with runtime.quiet_libraries:
     import keras
     import tensorflow as tf
 
-__all__ = ["keras", "tf", "without_xla"]
+__all__ = ["keras", "out_of_memory_explained", "tf", "without_xla"]
 
 if keras.backend.backend() != "tensorflow":
     raise checks.CourseError(
@@ -50,3 +52,15 @@ def without_xla(model: keras.layers.Layer) -> keras.layers.Layer:
     for layer in getattr(model, "layers", []):
         without_xla(layer)
     return model
+
+
+@contextmanager
+def out_of_memory_explained(batch_size: int, image_size: int) -> Iterator[None]:
+    """Turn the many ways in which memory runs out into one sentence, and one on what to change."""
+    try:
+        yield
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise checks.CourseError(
+            f"The memory is too small for batches of {batch_size} pictures of {image_size} pixels a side. "
+            "Choose a smaller batch_size or image_size, or shut down other notebooks."
+        ) from error

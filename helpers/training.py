@@ -1,5 +1,6 @@
 """How a training runs: its batches and callbacks, when it stops, how it goes on after an interruption."""
 
+import functools
 import hashlib
 import itertools
 import json
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.keras import TqdmCallback
 
-from . import checks, parallel, runtime
+from . import checks, runtime
 from .augment import ImageBatches
 from .features import content_key, layout
 from .framework import keras, tf
@@ -27,7 +28,9 @@ SAME_HEAD = 0.01
 START_FILE = "start.npz"  # within a kept training
 
 
+@functools.singledispatch
 def fit(
+    strategy: tf.distribute.Strategy,
     model: keras.Model,
     train: keras.utils.PyDataset,
     val: keras.utils.PyDataset | None,
@@ -35,22 +38,16 @@ def fit(
     callbacks: Sequence[keras.callbacks.Callback],
     class_weight: dict[int, float] | None = None,
 ) -> keras.callbacks.History:
-    """Train a compiled model on batches that bring their own order, on all devices it was built for."""
-    try:
-        if parallel.n_devices(model) > 1:
-            return parallel.fit(model, train, val, epochs, callbacks, class_weight)
-        return model.fit(
-            as_dataset(train),
-            validation_data=None if val is None else as_dataset(val),
-            epochs=epochs,
-            class_weight=class_weight,
-            callbacks=callbacks,
-            shuffle=False,  # the batches bring their own order
-            verbose=0,
-        )
-    finally:
-        # Where a backup was restored, Keras leaves its epoch here, and the next fit would start there.
-        model._initial_epoch = None
+    """Train a compiled model on batches that bring their own order; a strategy may register another way."""
+    return model.fit(
+        as_dataset(train),
+        validation_data=None if val is None else as_dataset(val),
+        epochs=epochs,
+        class_weight=class_weight,
+        callbacks=callbacks,
+        shuffle=False,
+        verbose=0,
+    )
 
 
 def as_dataset(batches: keras.utils.PyDataset) -> tf.data.Dataset:
@@ -167,6 +164,7 @@ def fit_resumably(
         start = model.get_weights()
         try:
             fit(
+                model.distribute_strategy,
                 model,
                 train,
                 val,
@@ -195,6 +193,9 @@ def fit_resumably(
         except BaseException:
             model.set_weights(start)  # so that the same call, made again, is the same training
             raise
+        finally:
+            # Where a backup was restored, Keras leaves its epoch here, and the next fit would start there.
+            model._initial_epoch = None
     model.load_weights(best)
     return _history(model, _finished_epochs(log, backup))
 
@@ -311,9 +312,9 @@ class KeptCopy(keras.callbacks.Callback):
     A copy takes the former one's place when it is whole.
     """
 
-    def __init__(self, folder: Path, kept: Path, writes: bool = True):
+    def __init__(self, folder: Path, kept: Path):
         super().__init__()
-        self.folder, self.kept, self.refused, self.writes = folder, kept, False, writes
+        self.folder, self.kept, self.refused = folder, kept, False
         self.former = _former(kept)
         if sound := _sound_copy(kept):
             shutil.copytree(sound, folder, dirs_exist_ok=True)
@@ -321,8 +322,6 @@ class KeptCopy(keras.callbacks.Callback):
             print(f"The training kept in {kept} is damaged, and begins anew.")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        if not self.writes:  # of several machines, one does
-            return
         unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")
         try:
             shutil.rmtree(unfinished, ignore_errors=True)

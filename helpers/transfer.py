@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from . import checks, parallel, runtime, training
+from . import checks, runtime, training
 from .augment import ImageBatches, targets_of
 from .classifier import (
     base_of,
@@ -29,8 +29,8 @@ from .classifier import (
     teach_classes,
     unfreeze,
 )
-from .features import ActivationBatches, out_of_memory_explained, split_base
-from .framework import keras, tf, without_xla
+from .features import ActivationBatches, split_base
+from .framework import keras, out_of_memory_explained, tf, without_xla
 
 __all__ = [
     "base_of",
@@ -99,13 +99,10 @@ def warm_up(
     compile_classifier(model, learning_rate)
     with _failure_of_batches_explained(train_batches, val_batches):
         # A new head begins with guesses, and its first epoch tells little.
-        callbacks = [
-            training.Diverged(from_epoch=1),
-            training.EpochOrder(train_batches),
-            *training.progress_bar(),
-            *training.scheduler(schedule),
-        ]
-        return training.fit(model, train_batches, val_batches, epochs, callbacks, class_weight)
+        diverged, order = training.Diverged(from_epoch=1), training.EpochOrder(train_batches)
+        callbacks = [diverged, order, *training.progress_bar(), *training.scheduler(schedule)]
+        strategy = model.distribute_strategy
+        return training.fit(strategy, model, train_batches, val_batches, epochs, callbacks, class_weight)
 
 
 def warm_up_on_features(
@@ -160,30 +157,19 @@ def warm_up_on_features(
     checks.whole_number("seed", seed, 0, runtime.LARGEST_SEED)
     checks.whole_number("batch_size", batch_size, 1)
     _check_batch_size(batch_size, len(train[0]))
-    # A head is too small to be worth spreading: where the model is on several devices, a copy learns on one.
-    trained = head
-    if parallel.n_devices(model) > 1:
-        trained = keras.models.clone_model(head)
-        trained.set_weights(head.get_weights())
+    # A copy learns, outside of any scope of `tf.distribute` in which the model was built: it takes seconds.
+    trained = keras.models.clone_model(head)
+    trained.set_weights(head.get_weights())
     compile_classifier(trained, learning_rate)
     keras.utils.set_random_seed(seed)
-    history = trained.fit(
-        *train,
-        validation_data=val,
-        epochs=epochs,
-        batch_size=batch_size,
-        class_weight=class_weight,
-        # Only what cannot be used any more ends it: it takes seconds, and its curve shows the rest.
-        callbacks=[
-            training.Diverged(from_epoch=epochs),
-            *training.progress_bar(),
-            *training.scheduler(schedule),
-        ],
-        verbose=0,
-    )
-    if trained is not head:
+    # Only what cannot be used any more ends it: it takes seconds, and its curve shows the rest.
+    diverged = training.Diverged(from_epoch=epochs)
+    callbacks = [diverged, *training.progress_bar(), *training.scheduler(schedule)]
+    settings = {"epochs": epochs, "batch_size": batch_size, "class_weight": class_weight, "verbose": 0}
+    try:
+        return trained.fit(*train, validation_data=val, callbacks=callbacks, **settings)
+    finally:
         head.set_weights(trained.get_weights())
-    return history
 
 
 def logistic_regression_head(
@@ -287,7 +273,7 @@ def fine_tune(
             recipe = training.recipe_of(model, train_batches, val_batches, settings)
             start = training.start_of(model, base_of(model))
             kept = training.place_of(runtime.path_of(keep, "keep"), recipe, start, trained)
-            copies = [training.KeptCopy(folder, kept, writes=parallel.is_chief(model))]
+            copies = [training.KeptCopy(folder, kept)]
             if not (folder / training.START_FILE).exists():
                 np.savez(folder / training.START_FILE, **start)
         with _failure_of_batches_explained(train_batches, val_batches):
@@ -310,7 +296,7 @@ def _trained_part(
     numbers = np.prod(lower.output_shape[1:]) * (len(train_batches.data) + len(val_batches.data))
     if 4 * numbers > ACTIVATIONS_BYTES:
         return model, train_batches, val_batches
-    with parallel.strategy_of(model).scope():
+    with model.distribute_strategy.scope():
         activations = keras.Input(lower.output_shape[1:], name="activations")
         x = upper(activations)
         for layer in model.layers[model.layers.index(base) + 1 :]:
@@ -399,12 +385,11 @@ def _failure_of_batches_explained(train: ImageBatches, val: ImageBatches | None)
     """Show what went wrong in a batch as it is: TensorFlow wraps it in a page of its own lines."""
     for batches in filter(None, (train, val)):
         batches.failure = None  # of an earlier training
-    try:
-        with out_of_memory_explained(train.batch_size, train.image_size):
+    with out_of_memory_explained(train.batch_size, train.image_size):
+        try:
             yield
-    except tf.errors.OpError as error:
-        failure = train.failure or (val and val.failure)
-        if failure is None:
-            raise
-        with out_of_memory_explained(train.batch_size, train.image_size):
+        except tf.errors.OpError as error:
+            failure = train.failure or (val and val.failure)
+            if failure is None:
+                raise
             raise failure from error

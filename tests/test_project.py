@@ -17,15 +17,17 @@ from helpers.runtime import COURSE_FOLDER
 
 # A module imports only from modules before it: what lessons import, then lesson 6's study, then what runs,
 # packs and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
+# Nothing depends on `distributed`: it is for programs that train on several devices.
 MODULES = (
     *("checks", "runtime", "drawings", "images", "folders", "zips", "published", "datasets", "colab"),
-    *("survey", "splits", "framework", "augment", "parallel", "lite0", "backbones", "features"),
+    *("survey", "splits", "framework", "augment", "lite0", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
     *("study.strategies", "study.networks", "study.cells", "study.grid", "study.plan", "study.autopsy"),
     *("exercises", "plots", "explore"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.lock"),
     *("course.bundle", "course.commands", "__main__"),
+    "distributed",
 )
 LESSONS = (
     "01_data_survey",
@@ -197,6 +199,8 @@ def test_modules_import_only_from_modules_before_them():
         ("study.domains", "from . import comparison"),
         ("study.autopsy", "from ..course import lessons"),
         ("transfer", "from .course.lessons import run"),
+        ("features", "from . import distributed"),
+        ("training", "from .distributed import fit"),
     ],
 )
 def test_an_upward_import_is_found(module, source):

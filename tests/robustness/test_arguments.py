@@ -25,7 +25,6 @@ from helpers import (
     framework,
     images,
     lite0,
-    parallel,
     runtime,
     splits,
     survey,
@@ -309,11 +308,6 @@ CASES = {
     "features.forward_of": [(lambda m, b: features.forward_of(None), "network is None. Give a network")],
     "features.outputs_of": [
         (lambda m, b: features.outputs_of(m, []), "inputs is empty. Name at least one picture")
-    ],
-    "parallel.share": [
-        (lambda m, b: parallel.share(-1, 0, 2), "n is -1. Give a whole number from 0 on"),
-        (lambda m, b: parallel.share(8, 0, 0), "devices is 0. Give a whole number from 1 on"),
-        (lambda m, b: parallel.share(8, 2, 2), "device is 2. Give a whole number from 0 to 1"),
     ],
     "classifier.build_classifier": [
         (

@@ -1,4 +1,4 @@
-"""Several devices and several hosts give what one gives; each reads no more than its part."""
+"""Several devices and several workers give what one device gives; each reads no more than its shards."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from helpers import augment, datasets, parallel, training, transfer
+from helpers import augment, datasets, distributed, training, transfer
 from helpers.runtime import COURSE_FOLDER
 
 SECONDS = 200
@@ -19,15 +19,15 @@ SECONDS = 200
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What `parallel_training.py` saved: on one device, on two, and on each of two hosts of this machine."""
-    folder = tmp_path_factory.mktemp("parallel")
+    """What `distributed_training.py` saved: on one device, on two, and on two workers of this machine."""
+    folder = tmp_path_factory.mktemp("distributed")
     datasets.draw_pets(40, seed=5, folder=folder / "pets", size=64)
-    hosts = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
     kinds = {
         "one": ["one"],
         "devices": ["devices"],
-        "host 0": ["host", "0", *hosts],
-        "host 1": ["host", "1", *hosts],
+        "worker 0": ["worker", "0", *workers],
+        "worker 1": ["worker", "1", *workers],
     }
     processes = {name: start(folder, name, kind) for name, kind in kinds.items()}
     try:
@@ -49,7 +49,7 @@ def free_ports(n):
 
 
 def start(folder: Path, name: str, kind: list[str]) -> subprocess.Popen:
-    script = Path(__file__).with_name("parallel_training.py")
+    script = Path(__file__).with_name("distributed_training.py")
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("COV_CORE")},
         "PYTHONPATH": str(COURSE_FOLDER),
@@ -63,14 +63,26 @@ def start(folder: Path, name: str, kind: list[str]) -> subprocess.Popen:
     )
 
 
-PHASES = ("warm-up", "features", "head", "fine-tuning from conv2", "fine-tuning from None", "augmented")
+PHASES = (
+    *("warm-up", "features", "head", "fine-tuning from conv2", "fine-tuning from None"),
+    "augmented, gone on with",
+)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["devices", "host 0", "host 1"])
+@pytest.mark.parametrize("name", ["devices", "worker 0", "worker 1"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_the_same_comes_out(found, name, phase):
-    """Curves, weights and features, also where the last batch holds one picture more than can be shared."""
+    """Curves, weights and features, also where the last batch cannot be divided evenly."""
+    assert_same(found, name, phase)
+
+
+@pytest.mark.slow
+def test_the_same_comes_out_of_keras_own_fit_where_batches_divide_evenly(found):
+    assert_same(found, "devices", "Keras's own")
+
+
+def assert_same(found, name, phase):
     one, several = found["one"], found[name]
     compared = [key for key in one if key.startswith(phase)]
     assert compared
@@ -79,23 +91,23 @@ def test_the_same_comes_out(found, name, phase):
 
 
 @pytest.mark.slow
-def test_each_host_reads_its_part(found):
+def test_each_worker_reads_its_shards(found):
     """Half of the pictures, and one more in each batch that has an odd number."""
     whole = int(found["one"]["n_read"])
-    assert [int(found[name]["n_read"]) <= 0.6 * whole for name in ("host 0", "host 1")] == [True, True]
+    assert [int(found[name]["n_read"]) <= 0.6 * whole for name in ("worker 0", "worker 1")] == [True, True]
 
 
 @pytest.mark.slow
-def test_one_of_the_hosts_keeps_the_checkpoints(found):
-    assert [int(found[name]["kept"]) for name in ("one", "devices", "host 0", "host 1")] == [2, 2, 2, 0]
+def test_the_chief_of_the_workers_keeps_the_checkpoints(found):
+    assert [int(found[name]["kept"]) for name in ("one", "devices", "worker 0", "worker 1")] == [2, 2, 2, 0]
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8])
-@pytest.mark.parametrize("devices", [1, 2, 3])
-def test_every_row_is_someones_and_shares_are_of_one_size(n, devices):
-    shares = [parallel.share(n, device, devices) for device in range(devices)]
-    assert len({len(mine) for mine in shares}) == 1
-    assert sorted(row for mine in shares for row in mine if row >= 0) == list(range(n))
+@pytest.mark.parametrize("replicas", [1, 2, 3])
+def test_every_row_is_in_one_shard_and_shards_are_of_one_size(n, replicas):
+    shards = [distributed.shard(np.arange(n), replica, replicas) for replica in range(replicas)]
+    assert {len(part) for both in shards for part in both} == {-(-n // replicas)}
+    assert sorted(row for rows, there in shards for row in rows[there == 1]) == list(range(n))
 
 
 def small_classifier():
@@ -119,10 +131,10 @@ def batches(tmp_path):
 def test_the_loop_is_keras_own_where_there_is_one_device(batches):
     """Three classes, class weights, a last batch of five: the same curves and weights as `fit` gives."""
     results = []
-    for fit in (parallel.fit, training.fit):
+    for fit in (distributed.fit, training.fit):
         model = small_classifier()
         transfer.compile_classifier(model, 1e-2)
-        history = fit(model, *batches, 3, [], {0: 0.5, 1: 2.0, 2: 1.0})
+        history = fit(model.distribute_strategy, model, *batches, 3, [], {0: 0.5, 1: 2.0, 2: 1.0})
         results.append((history.history, model.get_weights()))
     (ours, weights), (theirs, their_weights) = results
     assert ours.keys() == theirs.keys()
@@ -141,12 +153,5 @@ def test_a_callback_ends_it_and_validation_may_be_left_out(batches):
         def on_epoch_end(self, epoch, logs=None):
             self.model.stop_training = epoch == 1
 
-    history = parallel.fit(model, batches[0], None, 5, [Enough()])
+    history = distributed.fit(model.distribute_strategy, model, batches[0], None, 5, [Enough()])
     assert history.epoch == [0, 1] and set(history.history) == {"accuracy", "loss"}
-
-
-def test_outputs_are_the_networks():
-    model = small_classifier()
-    inputs = np.random.default_rng(0).uniform(0, 255, (7, 32, 32, 3)).astype("float32")
-    outputs = parallel.outputs_of(model, lambda rows: inputs[rows], 7, batch_size=3)
-    np.testing.assert_allclose(outputs, model.predict_on_batch(inputs), atol=1e-5)
