@@ -21,8 +21,7 @@ candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants \
-    lock modules clean
+.PHONY: help run check test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants lock modules clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile

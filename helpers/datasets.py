@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import checks, drawings, folders, published, runtime, zips
+from . import checks, drawings, runtime
 from .checks import DataError
+from .sources import folders, published, zips
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 DOG_CAT = published.Archive(

@@ -20,9 +20,10 @@ import pandas as pd
 import pytest
 from packaging.tags import sys_tags
 
-from helpers import datasets, runtime, zips
+from helpers import datasets, runtime
 from helpers.course import bundle, commands, lessons
 from helpers.runtime import COURSE_FOLDER
+from helpers.sources import zips
 
 TAG = str(next(sys_tags()))  # of wheels for this very machine, such as cp312-cp312-manylinux_2_36_x86_64
 # What stands in for the course: its one module says how it was called, and "keeps" the photos.

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks, datasets, drawings, images, published, runtime, zips
+from helpers import checks, datasets, drawings, images, runtime
 from helpers.checks import DataError
+from helpers.sources import published, zips
 
 TOP = "Dog-Cat-Classifier-main"
 NAMES = [f"{label}/{label}.{number}.jpg" for label in ("cat", "dog") for number in (0, 1, 2, 10)]

@@ -19,7 +19,8 @@ from helpers.runtime import COURSE_FOLDER
 # packs and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
 # Nothing depends on `distributed`: it is for programs that train on several devices.
 MODULES = (
-    *("checks", "runtime", "drawings", "images", "folders", "zips", "published", "datasets", "colab"),
+    *("checks", "runtime", "drawings", "images"),
+    *("sources.folders", "sources.zips", "sources.published", "datasets", "colab"),
     *("survey", "splits", "framework", "augment", "lite0", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
@@ -180,7 +181,8 @@ def upward_imports(sources: dict[str, str]) -> list[str]:
 
 def test_modules_import_only_from_modules_before_them():
     folder = COURSE_FOLDER / "helpers"
-    paths = [*folder.glob("*.py"), *folder.glob("study/*.py"), *folder.glob("course/*.py")]
+    parts = (folder, *(folder / name for name in ("sources", "study", "course")))
+    paths = [path for part in parts for path in part.glob("*.py")]
     names = {path: ".".join(path.relative_to(folder).with_suffix("").parts) for path in paths}
     sources = {name: text_of(path) for path, name in names.items() if not name.endswith("__init__")}
     assert set(sources) <= set(MODULES), "give the new module its place in MODULES"

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.io import wavfile
 
-from helpers import checks, published
+from helpers import checks
+from helpers.sources import published
 from helpers.study import domains, speech
 
 SECOND = np.arange(speech.RATE) / speech.RATE

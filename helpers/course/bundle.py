@@ -13,8 +13,9 @@ import pandas as pd
 from packaging.requirements import Requirement
 from packaging.utils import parse_wheel_filename
 
-from .. import checks, runtime, zips
+from .. import checks, runtime
 from ..runtime import COURSE_FOLDER
+from ..sources import zips
 from . import editions, lessons
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it

@@ -145,9 +145,7 @@ def chosen_architecture(table: pd.DataFrame, domain: str) -> str:
     """Return the network from scratch with the lowest validation loss in a domain, at its best rate."""
     own = table[(table["part"] == "architecture") & (table["domain"] == domain)]
     if own.empty:
-        raise checks.CourseError(
-            f"No network from scratch was tried for '{domain}'. Run its cells first."
-        )
+        raise checks.CourseError(f"No network from scratch was tried for '{domain}'. Run its cells first.")
     losses = own.groupby(["architecture", "rate"])["validation_loss"].mean()
     return str(losses.idxmin()[0])
 

@@ -16,7 +16,8 @@ from scipy.signal import ShortTimeFFT
 from scipy.signal.windows import hann
 from threadpoolctl import threadpool_limits
 
-from .. import checks, published, runtime
+from .. import checks, runtime
+from ..sources import published
 
 COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
 RECORDINGS = published.Archive(

@@ -17,8 +17,9 @@ from faults import BadServer, says_nothing, sends, status, without_rights
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from helpers import datasets, published, runtime, zips
+from helpers import datasets, runtime
 from helpers.checks import DataError
+from helpers.sources import published, zips
 
 NAMES = [f"{label}/{label}.{number}.jpg" for label in ("cat", "dog") for number in range(3)]
 TEXTS = {name: f"photo {name} ".encode() * 9 for name in NAMES}  # what is unpacked need be no picture

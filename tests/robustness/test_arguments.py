@@ -30,9 +30,9 @@ from helpers import (
     survey,
     training,
     transfer,
-    zips,
 )
 from helpers.course import bundle, editions, lessons
+from helpers.sources import zips
 from helpers.study import autopsy, comparison, domains, experiments, plan, strategies, trainer
 
 # Of what lessons call, these have nothing of their own to refuse; nor has what takes nothing, or is an error.

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pandas as pd
 
-from . import checks, folders, runtime
-from .checks import DataError
+from .. import checks, runtime
+from ..checks import DataError
+from . import folders
 
 
 def pack(data: pd.DataFrame, archive: Path) -> None:

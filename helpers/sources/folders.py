@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 from PIL.TiffImagePlugin import TiffImageFile
 
-from . import images
-from .checks import DataError
+from .. import images
+from ..checks import DataError
 
 IMAGE_SUFFIXES = (
     *(".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"),

@@ -16,8 +16,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from . import checks, runtime, zips
-from .checks import DataError
+from .. import checks, runtime
+from ..checks import DataError
+from . import zips
 
 CONNECT_SECONDS = 10
 GET_ANEW = "Get the archive anew, from GitHub or from your teacher."

@@ -1,0 +1,1 @@
+"""Where files come from: published archives, zip archives of one's own, folders as people have them."""
