@@ -124,7 +124,7 @@ def apply(image: np.ndarray, parameters: Parameters, image_size: int | None = No
 
     See also: `affine_matrix` for the geometry of it.
     """
-    checks.picture("image", image)
+    checks.image("image", image)
     if image_size is not None:
         checks.whole_number("image_size", image_size, 1)
     if image.dtype != np.uint8:  # OpenCV warps few other types
@@ -315,7 +315,7 @@ class ImageBatches(keras.utils.PyDataset):
         changed = self.augmenter(images.read(path, at_least=at_least), rng, self.image_size)
         if hasattr(changed, "__array__") or hasattr(changed, "__array_interface__"):  # a tensor, Pillow's
             changed = np.asarray(changed)
-        checks.picture("the picture from augmenter", changed)
+        checks.image("the picture from augmenter", changed)
         if changed.shape[:2] != (self.image_size, self.image_size):
             raise checks.CourseError(
                 f"the picture from augmenter is {changed.shape}, and image_size is {self.image_size}. "

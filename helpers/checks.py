@@ -99,7 +99,7 @@ def _kind(value: object) -> type:
     return next((kind for known, kind in kinds.items() if isinstance(value, known)), type(value))
 
 
-def picture(name: str, value: object) -> None:
+def image(name: str, value: object) -> None:
     """Refuse what is no RGB picture `(height, width, 3)`, of numbers from 0 to 255, of at least one pixel."""
     if not isinstance(value, np.ndarray) or value.ndim != 3 or value.shape[2] != 3 or 0 in value.shape:
         found = f"an array {value.shape}" if isinstance(value, np.ndarray) else shown(value)

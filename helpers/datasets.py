@@ -192,7 +192,7 @@ def draw_pets(
     return _table(rows, "drawn pets")
 
 
-def check() -> str:
+def summary() -> str:
     """Load the data set and say in one line what it holds: `1399 images, 700 cat, 699 dog, verified`.
 
     Drawn pets are called so, in place of `verified`. Raises `DataError` as `load_dog_cat` does.

@@ -292,7 +292,7 @@ def grad_cam(model: keras.Model, picture: np.ndarray, class_index: int | None = 
         (2, 2)
     """
     base = base_of(model)
-    checks.picture("picture", picture)
+    checks.image("picture", picture)
     if picture.shape != model.input_shape[1:]:
         raise checks.CourseError(
             f"picture is {picture.shape}, the model takes {model.input_shape[1:]}. "

@@ -109,7 +109,7 @@ def augmentation(
         >>> print(explorer.still().alt_text)
         50% kept, turned 15°, brightness × 1.20. Pictures: before; after.
     """
-    checks.picture("image", image)
+    checks.image("image", image)
     checks.number("zoom", zoom, 0.2, 1)
     checks.number("angle", angle, -180, 180)
     checks.number("brightness", brightness, 0, 3)
@@ -161,7 +161,7 @@ def threshold(
         >>> labels = ["cat", "dog", "dog"]
         >>> explorer = explore.threshold(probabilities, labels, ("cat", "dog"))  # in a notebook: with sliders
         >>> print(explorer.still().alt_text.split(". ")[0])
-        Confusion table at threshold 0.50: 1 of 3 pictures on the wrong side
+        Confusion matrix at threshold 0.50: 1 of 3 pictures on the wrong side
     """
     checks.classes(classes, 2)
     checks.probabilities(probabilities, labels, classes)

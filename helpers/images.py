@@ -139,7 +139,7 @@ def fit(image: np.ndarray, image_size: int) -> np.ndarray:
         >>> images.fit(wide, 64).shape
         (64, 64, 3)
     """
-    checks.picture("image", image)
+    checks.image("image", image)
     checks.whole_number("image_size", image_size, 1)
     if image.dtype != np.uint8:  # OpenCV resizes few other types
         image = np.rint(image).astype(np.uint8)

@@ -212,7 +212,7 @@ def test_the_photos_archive_is_one_that_the_course_takes(photos, tmp_path, monke
     zips.pack(photos, tmp_path / "dog-cat.zip")
     monkeypatch.setenv("COURSE_HOME", str(tmp_path))
     monkeypatch.setenv("COURSE_DATA", str(tmp_path / "dog-cat.zip"))
-    assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"
+    assert datasets.summary() == "1399 images, 700 cat, 699 dog, verified"
 
 
 @pytest.fixture

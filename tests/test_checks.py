@@ -221,7 +221,7 @@ def with_values(*values, kind=float):
     ],
 )
 def test_a_picture_of_0_to_255_passes(picture):
-    checks.picture("image", picture)
+    checks.image("image", picture)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_picture_of_0_to_255_passes(picture):
     ],
 )
 def test_another_shape_is_no_picture(value, found):
-    assert refusal(checks.picture, "image", value) == (
+    assert refusal(checks.image, "image", value) == (
         f"image is {found}. Give an RGB picture (height, width, 3), as images.read does."
     )
 
@@ -252,7 +252,7 @@ def test_another_shape_is_no_picture(value, found):
     ],
 )
 def test_other_values_are_no_picture(picture, found):
-    assert refusal(checks.picture, "image", picture) == (
+    assert refusal(checks.image, "image", picture) == (
         f"image has values {found}. Give finite numbers from 0 to 255, such as picture.clip(0, 255)."
     )
 

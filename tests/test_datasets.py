@@ -109,7 +109,7 @@ def test_all_photos_are_there_in_order(photos):
 
 
 def test_check_says_it_in_one_line(photos):
-    assert datasets.check() == "1399 images, 700 cat, 699 dog, verified"
+    assert datasets.summary() == "1399 images, 700 cat, 699 dog, verified"
 
 
 def test_manifest_lists_every_photo_once():
@@ -297,7 +297,7 @@ def test_without_network_drawn_pets_come_under_a_banner(course, capfd, recwarn):
     assert data.label.value_counts().to_dict() == {"cat": 5, "dog": 4}
     assert images.read(data.path[0]).shape == (256, 256, 3)
     assert kept() == ["drawn-pets"]
-    assert datasets.check() == "9 images, 5 cat, 4 dog, drawn, not photographs"
+    assert datasets.summary() == "9 images, 5 cat, 4 dog, drawn, not photographs"
 
 
 def test_the_banner_says_why_and_keeps_its_shape(course, monkeypatch, capsys):

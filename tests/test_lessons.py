@@ -88,7 +88,7 @@ def test_a_result_has_name_seconds_and_headline(run):
 
 
 def test_the_table_lines_up():
-    text = lessons.table(
+    text = lessons.summary(
         [lessons.LessonRun("01_a", 12.4, "good"), lessons.LessonRun("02_longer_name", 3.0, "better")]
     )
     assert text.splitlines() == [
@@ -301,7 +301,7 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
     def fail():
         raise checks.DataError("COURSE_DATA names nothing.")
 
-    monkeypatch.setattr(datasets, "check", fail)
+    monkeypatch.setattr(datasets, "summary", fail)
     assert commands.main(["data", "--check"]) == 1
     assert capsys.readouterr().err == "\nCOURSE_DATA names nothing.\n"
     assert commands.main(["run", "99"]) == 1
@@ -351,7 +351,7 @@ def test_nonsense_on_the_command_line_is_told_in_a_line(drawn, capsys, command, 
 
 
 def test_data_says_where_the_photos_come_from(drawn, monkeypatch, capsys):
-    monkeypatch.setattr(datasets, "check", lambda: "as they should be")
+    monkeypatch.setattr(datasets, "summary", lambda: "as they should be")
     assert commands.main(["data"]) == 0
     assert capsys.readouterr().out == (
         "as they should be\nSource: drawn pets. The first of them: cat.0.jpg\n"
@@ -362,7 +362,7 @@ def test_whoever_stops_a_command_sees_no_traceback(monkeypatch, capsys):
     def stopped():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(datasets, "check", stopped)
+    monkeypatch.setattr(datasets, "summary", stopped)
     assert commands.main(["data", "--check"]) == 1
     assert capsys.readouterr().err == "\nStopped.\n"
 

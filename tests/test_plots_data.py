@@ -139,8 +139,8 @@ def test_fold_map_gives_the_sizes(pets):
     assert alt_text(plots.fold_map(splits.folds(pets, 3, groups=range(24)))).endswith("Held out: 8, 8, 8.")
 
 
-def test_score_spread_draws_every_score():
-    figure = plots.score_spread({"small": [0.5, 0.6, 0.7], "large": [0.6, 0.61]}, "Spread")
+def test_score_ranges_draws_every_score():
+    figure = plots.score_ranges({"small": [0.5, 0.6, 0.7], "large": [0.6, 0.61]}, "Spread")
     assert sorted(figure.axes[0].lines[0].get_xdata()) == [0.5, 0.6, 0.7]
     assert alt_text(figure) == "Spread. One point a score, for each of: small, large."
 
@@ -352,7 +352,7 @@ def test_many_kinds_are_drawn(pets):
     """Nine, and there are seven colours."""
     scores = {f"way {number}": [0.5, 0.6] for number in range(9)}
     assert len(plots.leak(scores, "Nine").axes[0].get_yticklabels()) == 9
-    assert len(plots.score_spread(scores, "Nine").axes[0].get_yticklabels()) == 9
+    assert len(plots.score_ranges(scores, "Nine").axes[0].get_yticklabels()) == 9
     assert len(plots.scores_by_remedy(pd.DataFrame(scores)).axes[0].get_legend().get_texts()) == 9
 
 

@@ -16,9 +16,9 @@ def png_of(figure) -> bytes:
     return figure._repr_mimebundle_()[0]["image/png"]
 
 
-def test_curves_with_spread_describe_their_means():
+def test_curves_with_bands_describe_their_means():
     runs = {"small": np.array([[0.5, 0.7], [0.7, 0.9]]), "large": np.array([0.5, 0.4])}
-    figure = training.curves_with_spread(runs, "Large is bad", chance=0.5)
+    figure = training.curves_with_bands(runs, "Large is bad", chance=0.5)
     assert "small: from 0.60 to 0.80; large: from 0.50 to 0.40" in figure.alt_text
     assert titles(figure).strip() == "Large is bad"
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
@@ -95,7 +95,7 @@ def test_confusion_goes_by_name_where_a_class_was_never_predicted():
 
 def test_nine_settings_are_drawn():
     curves = {f"setting {number}": np.array([[0.5, 0.6]]) for number in range(9)}
-    assert len(training.curves_with_spread(curves, "Nine").axes[0].get_legend().get_texts()) == 9
+    assert len(training.curves_with_bands(curves, "Nine").axes[0].get_legend().get_texts()) == 9
     numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "asymptote": 0.6}, index=list(curves))
     assert len(training.start_slope_asymptote(curves, numbers, [0, 1], "Nine").axes[1].containers) == 9
 

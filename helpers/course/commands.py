@@ -105,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _data(options: argparse.Namespace) -> int:
-    print(datasets.check())
+    print(datasets.summary())
     if not options.check:
         data = datasets.load_dog_cat()
         print(f"Source: {data.attrs['source']}. The first of them: {data.path[0]}")
@@ -125,7 +125,7 @@ def _run(options: argparse.Namespace) -> int:
         return _complain(f"{failure}\n\nThe lesson's page up to there is in {pages}")
     finally:
         if results:
-            print(lessons.table(results))
+            print(lessons.summary(results))
     print(f"\nTo read the lessons, open {pages / 'index.html'}")
     return 0
 

@@ -157,7 +157,7 @@ def run(lessons: list[Path], build: Path = BUILD) -> Iterator[LessonRun]:
             yield results[-1]
 
 
-def table(results: list[LessonRun]) -> str:
+def summary(results: list[LessonRun]) -> str:
     """Return `results` as a table to print: lesson, seconds, headline result."""
     width = max(len("all together"), *(len(result.name) for result in results))
     rows = [f"{result.name:<{width}}  {result.seconds:>7.0f}  {result.headline}" for result in results]

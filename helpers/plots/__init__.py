@@ -13,7 +13,7 @@ from .data import (
     pair_distances,
     part_counts,
     photo_sheet,
-    score_spread,
+    score_ranges,
     scores_by_remedy,
     share_histogram,
 )
@@ -38,7 +38,7 @@ from .strategies import (
 )
 from .training import (
     confusion,
-    curves_with_spread,
+    curves_with_bands,
     heat_maps,
     mistakes,
     start_slope_asymptote,
@@ -53,7 +53,7 @@ __all__ = [
     "brightness",
     "class_counts",
     "confusion",
-    "curves_with_spread",
+    "curves_with_bands",
     "example_sheet",
     "feature_maps",
     "fold_map",
@@ -73,7 +73,7 @@ __all__ = [
     "picture_rows",
     "schedule",
     "score_by_epoch",
-    "score_spread",
+    "score_ranges",
     "scores_by_remedy",
     "share_histogram",
     "side_by_side",

@@ -158,16 +158,16 @@ def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
 
 
 def scores_by_remedy(scores: pd.DataFrame) -> DescribedFigure:
-    """Draw grouped bars: one group a row of `scores` (a way of training), one bar a column (a measure).
+    """Draw grouped bars: one group a row of `scores` (a way of training), one bar a column (a metric).
 
     The title says which row is the best by the first column, and what it reaches in the last one.
     """
     figure, axis = new_figure(8, 3.6)
     width = 0.8 / scores.shape[1]
-    for number, (measure, column) in enumerate(scores.items()):
+    for number, (metric, column) in enumerate(scores.items()):
         at = np.arange(len(scores)) + (number - (scores.shape[1] - 1) / 2) * width
         colour, _, _, hatch = style(number)
-        bars = axis.bar(at, column, width, label=measure, color=colour, hatch=hatch, edgecolor="white")
+        bars = axis.bar(at, column, width, label=metric, color=colour, hatch=hatch, edgecolor="white")
         axis.bar_label(bars, fmt="%.2f", fontsize=8)
     axis.axhline(0.5, color=GREY, linestyle=":", zorder=0)
     axis.set_xticks(range(len(scores)), scores.index)
@@ -345,7 +345,7 @@ def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> DescribedFig
     return describe(figure, f"Map of {len(pairs)} folds: {said}. Held out: {sizes}.")
 
 
-def score_spread(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
+def score_ranges(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
     """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them."""
     figure, axis = new_figure(7, 0.75 * len(scores) + 1.2)
     rng = np.random.default_rng(0)

@@ -120,14 +120,14 @@ def picture_rows(rows: Mapping[str, Sequence[np.ndarray]], finding: str) -> core
 
 
 def training_against_validation(
-    runs: pd.DataFrame, finding: str, measure: str = "accuracy", chance: float | None = None
+    runs: pd.DataFrame, finding: str, metric: str = "accuracy", chance: float | None = None
 ) -> core.DescribedFigure:
     """Draw each setting's runs on training and on validation pictures: the distance is overfitting.
 
     Args:
-        runs: one row a run; columns `setting`, `training` and `validation` (both in units of `measure`).
+        runs: one row a run; columns `setting`, `training` and `validation` (both in units of `metric`).
         finding: the title.
-        measure: what is measured, with its unit, for the axis.
+        metric: what is measured, with its unit, for the axis.
         chance: what guessing would reach, drawn as a line; None for none.
     """
     settings = list(dict.fromkeys(runs["setting"]))
@@ -162,7 +162,7 @@ def training_against_validation(
     axis.set_yticks(range(len(settings)), settings)
     axis.invert_yaxis()
     axis.margins(x=0.03)
-    axis.set_xlabel(measure)
+    axis.set_xlabel(metric)
     axis.grid(axis="x", alpha=0.3)
     axis.set_title(finding)
     several = len(runs) > len(settings)
@@ -170,22 +170,22 @@ def training_against_validation(
     figure.legend(
         loc="outside lower center", ncols=3, frameon=False, title=said, fontsize=8, title_fontsize=8
     )
-    return core.describe(figure, f"{finding}. Means of {measure}. {'; '.join(texts)}.")
+    return core.describe(figure, f"{finding}. Means of {metric}. {'; '.join(texts)}.")
 
 
 def learning_curves(
     curves: Mapping[str, Sequence[float]],
     finding: str,
-    measure: str = "validation accuracy",
+    metric: str = "validation accuracy",
     logarithmic: bool = False,
 ) -> core.DescribedFigure:
-    """Draw a measure after each epoch, one line for each name.
+    """Draw a metric after each epoch, one line for each name.
 
     Args:
         curves: name -> values, one an epoch, such as `history.history["val_accuracy"]`.
         finding: the title.
-        measure: what is measured, for the axis.
-        logarithmic: draw the measure on a logarithmic axis.
+        metric: what is measured, for the axis.
+        logarithmic: draw the metric on a logarithmic axis.
     """
     figure, axis = core.new_figure(7, 3.2)
     for number, (name, values) in enumerate(curves.items()):
@@ -193,14 +193,14 @@ def learning_curves(
         axis.plot(values, color=colour, marker=marker, linestyle=line, markersize=3.5, label=name)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epoch")
-    axis.set_ylabel(measure)
+    axis.set_ylabel(metric)
     if logarithmic:
         axis.set_yscale("log")
     axis.grid(alpha=0.3)
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     axis.set_title(finding)
     ends = [f"{name}: from {values[0]:.2f} to {values[-1]:.2f}" for name, values in curves.items()]
-    return core.describe(figure, f"{finding}. Curves of {measure} over epochs. {'; '.join(ends)}.")
+    return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(ends)}.")
 
 
 def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:

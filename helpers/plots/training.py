@@ -11,19 +11,19 @@ from matplotlib.ticker import MaxNLocator
 from . import figure as core
 
 
-def curves_with_spread(
+def curves_with_bands(
     curves: Mapping[str, np.ndarray],
     finding: str,
-    measure: str = "validation accuracy",
+    metric: str = "validation accuracy",
     epochs: Sequence[float] | None = None,
     chance: float | None = None,
 ) -> core.DescribedFigure:
-    """Draw a measure against epochs: each setting's mean as a line, its runs as a band from low to high.
+    """Draw a metric against epochs: each setting's mean as a line, its runs as a band from low to high.
 
     Args:
         curves: name -> array `(runs, points)`; the runs of one setting have as many points.
         finding: the title.
-        measure: what is measured, with its unit, for the axis.
+        metric: what is measured, with its unit, for the axis.
         epochs: after how many epochs each point was measured; 0, 1, 2 … if left out.
         chance: what guessing would reach, drawn as a line; None for none.
     """
@@ -31,10 +31,10 @@ def curves_with_spread(
     said = _draw_curves(axis, curves, epochs)
     if chance is not None:
         axis.axhline(chance, color=core.GREY, linestyle=":", label="guessing")
-    axis.set_ylabel(measure)
+    axis.set_ylabel(metric)
     axis.legend(frameon=False, fontsize=9)
     axis.set_title(finding)
-    return core.describe(figure, f"{finding}. Curves of {measure} over epochs. {'; '.join(said)}.")
+    return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(said)}.")
 
 
 def start_slope_asymptote(
@@ -104,14 +104,14 @@ def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[
 
 
 def confusion(table: pd.DataFrame) -> core.DescribedFigure:
-    """Draw a confusion table: true classes down, predicted ones across, each field with its count.
+    """Draw a confusion matrix: true classes down, predicted ones across, each field with its count.
 
     Args:
         table: counts, `evaluate.Report.confusion`.
     """
     figure, axis = core.new_figure(3.9, 3.4)
     said = _draw_confusion(axis, table)
-    return core.describe(figure, f"Confusion table: {said}")
+    return core.describe(figure, f"Confusion matrix: {said}")
 
 
 def _draw_confusion(axis: Axes, table: pd.DataFrame) -> str:
@@ -147,7 +147,7 @@ def threshold_costs(
     chosen: float,
     cost_of_one: Sequence[float] | np.ndarray,
 ) -> core.DescribedFigure:
-    """Draw a confusion table beside the cost of all mistakes at every threshold, the chosen one marked.
+    """Draw a confusion matrix beside the cost of all mistakes at every threshold, the chosen one marked.
 
     Args:
         table: counts at the chosen threshold, true classes down, predicted ones across.
@@ -183,7 +183,7 @@ def threshold_costs(
     right.set_title(f"Threshold {chosen:.2f} costs {cost:g}")
     return core.describe(
         figure,
-        f"Confusion table at threshold {chosen:.2f}: {said} Beside it the cost of all mistakes at every "
+        f"Confusion matrix at threshold {chosen:.2f}: {said} Beside it the cost of all mistakes at every "
         f"threshold, {first} taken for {second} at {cost_of_one[0]:g} and {second} taken for {first} at "
         f"{cost_of_one[1]:g}: {cost:g} here, and least {where}, {costs.min():g}.",
     )
