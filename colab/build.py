@@ -26,8 +26,7 @@ sys.path.insert(0, str(COURSE))  # where `helpers` lies
 
 from helpers.course import editions
 
-GPU_LESSONS = ("04", "05", "06")  # those that train networks
-
+_TRAINS = re.compile(r"\b(transfer|strategies)\.\w+\(")  # the modules by which lessons train networks
 _LOCAL_SETUP = re.compile(r'^(import sys|sys\.path\.insert\(0, "\.\."\).*)\n', re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")  # pictures may be linked
@@ -81,9 +80,14 @@ def edition(master: NotebookNode, name: str, repository: Repository, setup_cell:
     cells[0].source = with_badge(cells[0].source, name, repository)
     metadata = deepcopy(master.metadata)
     metadata["colab"] = {"name": name, "provenance": [], "toc_visible": True}
-    if name.startswith(GPU_LESSONS):
+    if trains(master):
         metadata["accelerator"] = "GPU"
     return new_notebook(cells=cells, metadata=metadata)
+
+
+def trains(lesson: NotebookNode) -> bool:
+    """Return whether a lesson trains networks: its edition then asks for a GPU."""
+    return any(cell.cell_type == "code" and _TRAINS.search(cell.source) for cell in lesson.cells)
 
 
 def folded_solution(cell: NotebookNode) -> NotebookNode:

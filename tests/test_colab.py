@@ -44,7 +44,7 @@ def a_lesson() -> nbformat.NotebookNode:
     cells = [
         new_markdown_cell("# Lesson 4: Warm-up\n\nAfter this lesson you can", id="title"),
         new_code_cell(local_setup, id="setup"),
-        new_code_cell("run()", id="run", outputs=[], execution_count=3),
+        new_code_cell("transfer.warm_up(model)", id="run", outputs=[], execution_count=3),
         new_code_cell(
             "def one():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION",
             id="one",
@@ -128,9 +128,11 @@ def test_a_solution_gives_way_to_a_stub_and_follows_folded():
 
 
 def test_metadata_name_the_lesson_and_ask_for_a_gpu_where_it_trains():
-    warm_up, survey_lesson = edition(NOWHERE), edition(NOWHERE, "01_data_survey.ipynb")
-    assert warm_up.metadata.colab == {"name": "04_warm_up.ipynb", "provenance": [], "toc_visible": True}
-    assert warm_up.metadata.accelerator == "GPU" and "accelerator" not in survey_lesson.metadata
+    training, surveying = a_lesson(), a_lesson()
+    surveying.cells[2].source = "survey.inspect(data)"
+    made, other = (build.edition(lesson, "04_a.ipynb", NOWHERE, "") for lesson in (training, surveying))
+    assert made.metadata.colab == {"name": "04_a.ipynb", "provenance": [], "toc_visible": True}
+    assert made.metadata.accelerator == "GPU" and "accelerator" not in other.metadata
 
 
 def test_without_a_repository_nothing_links_there():
@@ -381,7 +383,7 @@ def names(cell: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
 
 def is_run_in_part(name: str) -> bool:
     """What trains takes minutes, and `tests/notebooks` runs every cell of it, with the same GPU pretended."""
-    return name.startswith(build.GPU_LESSONS) and not IN_FULL
+    return build.trains(read_master(lessons.MASTERS / name)) and not IN_FULL
 
 
 def needed(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
@@ -454,7 +456,7 @@ class Colab:
         for cell in notebook.cells:
             if cell.id == "colab-setup":
                 cell.source = self.fill_in(cell.source)
-                if name.startswith(build.GPU_LESSONS):
+                if build.trains(notebook):
                     cell.source += pretended_gpu.IN_A_CELL
         for amount, less in SMALLER.get(name, {}).items():
             code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -575,14 +577,14 @@ def test_the_course_comes_from_the_repository(tmp_path, short_course):
     assert "No course came from https://github.com/me/my-course, branch no-such-branch: check" in done.stderr
 
 
-# --- all six, from setup to the last cell -----------------------------------------------------------------
+# --- every lesson, from setup to the last cell ------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory, short_course, pictures) -> Colab:
-    """One Drive for all six, in a folder with a space and with Vietnamese letters."""
+    """One Drive for all lessons, in a folder with a space and with Vietnamese letters."""
     folder = "MyDrive/Colab Notebooks/Học chuyển giao"
-    machine = Colab(tmp_path_factory.mktemp("six"), short_course, folder)
+    machine = Colab(tmp_path_factory.mktemp("all"), short_course, folder)
     chosen = machine.disk.parent / "Mèo của tôi.jpg"
     shutil.copy(pictures["path"].iloc[0], chosen)
     machine.environment["STAND_IN_UPLOAD"] = str(chosen)

@@ -141,7 +141,7 @@ def test_it_has_no_outputs(handed_out):
 
 @pytest.mark.slow
 def test_it_runs_to_its_end_though_nothing_is_done(handed_out, short_course, tmp_path, monkeypatch):
-    """On a small data set. `test_colab` runs all six this way, as Colab editions."""
+    """On a small data set. `test_colab` runs every lesson this way, as Colab editions."""
     shutil.copytree(handed_out, tmp_path / "course")
     shutil.copy(short_course / "helpers" / "dog_cat.sha256", tmp_path / "course" / "helpers")
     monkeypatch.setenv("COURSE_DATA", str(short_course.parent / "photos.zip"))

@@ -57,7 +57,8 @@ def message(check: Callable, answer: Callable) -> str:
 
 
 def test_every_check_has_its_exercise():
-    assert sorted(name for name, *_ in IN_LESSONS) == sorted(CHECKS)
+    used = sorted(name for name, *_ in IN_LESSONS)
+    assert used == sorted(CHECKS), "each exercise has a check of its own, and each check is in one lesson"
 
 
 @each_exercise

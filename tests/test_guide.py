@@ -69,17 +69,20 @@ def test_the_commands_exist(path):
 
 def test_the_guides_times_are_the_lessons():
     readme = text_of(COURSE_FOLDER / "README.md")
-    for number, (lesson, reading, running, *_) in enumerate(rows(text_of(GUIDE), "The lessons"), start=1):
+    table = rows(text_of(GUIDE), "The lessons")
+    linked = [re.search(r"\]\((\S+)\)", lesson)[1] for lesson, *_ in table]
+    assert linked == [path.name for path in BY_NUMBER.values()], "'The lessons': a row for each lesson"
+    for number, (lesson, reading, running, *_) in enumerate(table, start=1):
         path = BY_NUMBER[number]
-        assert f"]({path.name})" in lesson
         assert re.search(rf"\b{minutes(reading)} minutes to read", prose_of(path)), lesson
         (listed,) = re.findall(rf"\(notebooks/{path.name}\) \| (\d+) min[^,]*, (\d+ s)", readme)
         assert listed == (str(minutes(reading)), running)
 
 
-def test_six_meetings_hold_the_lessons_and_add_up():
+def test_meetings_hold_the_lessons_and_add_up():
     text = text_of(GUIDE)
-    meetings = rows(text, "Six meetings of 90 minutes")
+    meetings = rows(text, "Meetings of 90 minutes")
+    assert [int(number) for number, *_ in meetings] == list(BY_NUMBER), "a meeting for each lesson"
     for (_, reading, running, exercises, _), (_, begin, read, solve, talk, total) in zip(
         rows(text, "The lessons"), meetings, strict=True
     ):
@@ -97,14 +100,17 @@ def test_one_day_holds_the_lessons_and_adds_up():
     assert starts[1:] == ends[:-1]
     assert f"It ends at {ends[-1]:%H:%M}." in text
     taught = {int(what[7]): length for length, (_, _, what) in zip(lengths, day) if what[:6] == "Lesson"}
+    assert set(taught) == set(BY_NUMBER), "'One day': a row that begins with 'Lesson N' for each lesson"
     for number, (_, reading, *_) in enumerate(rows(text, "The lessons"), start=1):
         assert taught[number] >= timedelta(minutes=minutes(reading) + 10)
 
 
 def test_every_lesson_has_advice():
-    text = text_of(GUIDE)
-    assert [row[0] for row in rows(text, "Where to stop if time runs out")] == list("123456")
-    assert {row[0] for row in rows(text, "What usually goes wrong, and what to say")} == {"all", *"123456"}
+    text, numbers = text_of(GUIDE), [str(number) for number in BY_NUMBER]
+    assert [row[0] for row in rows(text, "Where to stop if time runs out")] == numbers
+    assert {row[0] for row in rows(text, "What usually goes wrong, and what to say")} == {"all", *numbers}
+    questions = text.split("## Meetings of 90 minutes")[1].split("\n## ")[0]
+    assert re.findall(r"^(\d+)\. .+\?$", questions, re.MULTILINE) == numbers, "a question to vote on for each"
 
 
 def test_sections_named_are_in_the_lessons():

@@ -1,5 +1,6 @@
 """What every lesson's saved file must be, checked without running it."""
 
+import json
 import re
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ SETUP = 'import sys\n\nsys.path.insert(0, "..")  # the course\'s own folder, whe
 CREDITS = ("https://phamdinhkhanh.github.io/2020/04/15/TransferLearning.html", "ardamavi/Dog-Cat-Classifier")
 BELITTLING = r"\b(easily|just|simply|obviously|of course)\b"
 TEX = r"\$|\\\(|\\\[|\\[a-z]+\{"
+SAVE = 'save it by `make notebooks LESSONS="…"`'
 MACHINE_PATH = r"(?<![\w.])(/(home|Users|root|tmp|work|var|opt|private)/|[A-Z]:\\)"
 
 # --- the checks: each yields what is wrong with a lesson ---------------------------------------------
@@ -33,29 +35,29 @@ def tags_are_known(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A misspelt tag is ignored by nbval in silence."""
     for cell in notebook.cells:
         for tag in sorted(set(tags(cell)) - TAGS):
-            yield f"{cell.id}: unknown tag {tag!r}"
+            yield f"{cell.id}: unknown tag {tag!r}; known are {', '.join(sorted(TAGS))}"
 
 
 def every_cell_was_run_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A cell without an execution count is not compared by nbval, again in silence."""
     for expected, cell in enumerate(code(notebook), start=1):
         if not cell.source.strip():
-            yield f"{cell.id}: empty"
+            yield f"{cell.id}: empty: delete the cell"
         if cell.execution_count != expected:
-            yield f"{cell.id}: execution count {cell.execution_count}, not {expected}"
+            yield f"{cell.id}: execution count {cell.execution_count}, not {expected}: {SAVE}"
 
 
 def cells_are_short(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in code(notebook):
         lines = len(cell.source.splitlines())
         if lines > LINES_A_CELL:
-            yield f"{cell.id}: {lines} lines"
+            yield f"{cell.id}: {lines} lines, {LINES_A_CELL} at most: what is longer belongs into `helpers`"
 
 
 def ids_are_readable(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in notebook.cells:
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", cell.id) or re.match(r"[0-9a-f]{6,}\b", cell.id):
-            yield f"{cell.id}: not words joined by hyphens"
+            yield f"{cell.id}: an id is words joined by hyphens, such as `by-size`; edit it in the file"
 
 
 def headings_are_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -69,7 +71,7 @@ def headings_are_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
         int(match[1]) for level, text in found if level == 2 and (match := re.match(r"(\d+)\. ", text))
     ]
     if numbers != list(range(1, len(numbers) + 1)) or not numbers:
-        yield f"sections are numbered {numbers}"
+        yield f"sections are numbered {numbers}, not 1, 2, 3 …"
     for (level, _), (next_level, text) in pairwise(found):
         if next_level > level + 1:
             yield f"{text!r} leaves out a level"
@@ -79,7 +81,7 @@ def standing_cells_are_there(notebook: NotebookNode, path: Path) -> Iterator[str
     """Title and setup first, summary last, and one headline, which is the last to run."""
     by_id = {cell.id: cell for cell in notebook.cells}
     if notebook.cells[0].id != "title":
-        yield "the first cell is not `title`"
+        yield f"the first cell is `{notebook.cells[0].id}`, not `title`"
     for credit in CREDITS:
         if credit not in by_id.get("title", notebook.cells[0]).source:
             yield f"title: does not credit {credit}"
@@ -91,7 +93,7 @@ def standing_cells_are_there(notebook: NotebookNode, path: Path) -> Iterator[str
     if [cell.id for cell in code(notebook) if "headline" in tags(cell)] != [lesson[-1].id]:
         yield "the last code cell before the exercises, and no other, should be tagged `headline`"
     if not lessons.headline(notebook) or sum(text.count("\n") for text in texts(lesson[-1])) != 1:
-        yield "the headline is not one line"
+        yield "the headline has to print one line: what `make run` shows as the lesson's result"
 
 
 def exercises_follow_nbgrader(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -101,7 +103,7 @@ def exercises_follow_nbgrader(notebook: NotebookNode, path: Path) -> Iterator[st
     if len(solutions) < 2 or len(solutions) != len(checks):
         yield f"{len(solutions)} solutions and {len(checks)} checks: two of each at least"
     if not {cell.id for cell in cells} <= {cell.id for cell in exercise_cells(notebook)}:
-        yield "exercises stand after the cell `exercises`"
+        yield "exercises have to stand after the cell `exercises`"
     if "## Exercises" not in "".join(cell.source for cell in notebook.cells if cell.id == "exercises"):
         yield "no cell `exercises` with the heading '## Exercises'"
     usual = {"schema_version": 3, "task": False}
@@ -109,18 +111,20 @@ def exercises_follow_nbgrader(notebook: NotebookNode, path: Path) -> Iterator[st
     for solution, check, worth in zip(solutions, checks, points):
         expected = {"solution": True, "grade": False, "locked": False, "grade_id": solution.id, **usual}
         if solution.metadata.nbgrader != expected:
-            yield f"{solution.id}: not the metadata of a solution"
+            yield f'{solution.id}: its metadata should have "nbgrader": {json.dumps(expected)}'
         expected = {"solution": False, "grade": True, "locked": True, "grade_id": check.id, **usual}
-        if check.metadata.nbgrader != expected | {"points": worth} or check.id != f"{solution.id}-check":
-            yield f"{check.id}: not the metadata of the check of {solution.id}"
+        if check.id != f"{solution.id}-check":
+            yield f"{check.id}: the check of `{solution.id}` has to be called `{solution.id}-check`"
+        if check.metadata.nbgrader != (expected := expected | {"points": worth}):
+            yield f'{check.id}: its metadata should have "nbgrader": {json.dumps(expected)}'
         if re.findall(r"^ *### (\w+) SOLUTION$", solution.source, re.MULTILINE) != ["BEGIN", "END"]:
-            yield f"{solution.id}: no solution between its two marks"
+            yield f"{solution.id}: its solution has to stand between ### BEGIN SOLUTION and ### END SOLUTION"
     titles = " ".join(text for cell in prose(notebook) for level, text in headings(cell) if level == 3)
     said = re.findall(r"Exercise (\d): [^()]+ \((\d) points?\)", titles)
     if [(int(number), int(worth)) for number, worth in said] != list(enumerate(points, start=1)):
-        yield f"headings say {said}, the checks are worth {points}"
+        yield f"headings say {said} (exercise, points), the checks are worth {points}"
     if points != sorted(points) or 0 in points:
-        yield f"points do not rise: {points}"
+        yield f"points may not fall from exercise to exercise, nor be 0: {points}"
 
 
 def questions_have_folded_answers(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -133,7 +137,7 @@ def questions_have_folded_answers(notebook: NotebookNode, path: Path) -> Iterato
         r"\n\n<details><summary>Answer</summary>\n\n.+?\n\n</details>\n", text + "\n", re.DOTALL
     )
     if numbers != list(range(1, len(answers) + 1)) or not 3 <= len(answers) <= 5:
-        yield f"questions {numbers} and {len(answers)} answers"
+        yield f"questions {numbers} and {len(answers)} folded answers: 3 to 5, with blank lines about each"
 
 
 def the_next_lesson_is_linked(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -146,21 +150,21 @@ def outputs_are_clean(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in code(notebook):
         for output in cell.outputs:
             if output.output_type == "error" or output.get("name") == "stderr":
-                yield f"{cell.id}: {output.get('name') or 'an error'} in its output"
+                yield f"{cell.id}: {output.get('name') or 'an error'} in its output: mend it, and {SAVE}"
         if any(re.search(r"[\x1b\r\b]", text) for text in texts(cell)):
-            yield f"{cell.id}: control characters in its output"
+            yield f"{cell.id}: control characters in its output: {SAVE}"
 
 
 def photos_are_not_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Nor may nbval compare the cells that show them: their saved output is empty."""
     for cell in code(notebook):
         if "photo" in tags(cell) and cell.outputs:
-            yield f"{cell.id}: shows photos, and its output is saved"
+            yield f"{cell.id}: shows photos, and its output is saved: {SAVE}"
         if "photo" in tags(cell) and "nbval-ignore-output" not in tags(cell):
             yield f"{cell.id}: tagged `photo` without `nbval-ignore-output`"
     for cell in notebook.cells:
         if cell.get("attachments"):
-            yield f"{cell.id}: has a picture attached"
+            yield f"{cell.id}: has a picture attached: have a cell draw it"
 
 
 def pictures_are_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -170,7 +174,7 @@ def pictures_are_described(notebook: NotebookNode, path: Path) -> Iterator[str]:
             if kinds not in ([], ["image/png"]):
                 yield f"{cell.id}: saves {kinds}, not a PNG"
             elif kinds and len(output.metadata.get("image/png", {}).get("alt", "")) < 20:
-                yield f"{cell.id}: a picture without alternative text"
+                yield f"{cell.id}: a picture without alternative text: its function ends with `describe`"
     for cell in prose(notebook):
         if "![](" in cell.source:
             yield f"{cell.id}: a picture without alternative text"
@@ -181,7 +185,7 @@ def no_widget_is_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in code(notebook):
         for output in cell.outputs:
             if any("widget" in kind for kind in output.get("data", {})):
-                yield f"{cell.id}: saves a widget"
+                yield f"{cell.id}: saves a widget: {SAVE}"
 
 
 def the_readmes_pictures_are_the_lessons(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -189,21 +193,23 @@ def the_readmes_pictures_are_the_lessons(notebook: NotebookNode, path: Path) -> 
     for name, picture in lessons.readme_figures(notebook).items():
         saved = path.parent / "figures" / name
         if not saved.is_file() or saved.read_bytes() != picture:
-            yield f"figures/{name} is not the picture in this lesson"
+            yield f"figures/{name} is not the picture in this lesson, tagged `readme`: {SAVE}"
 
 
 def the_file_is_small(notebook: NotebookNode, path: Path) -> Iterator[str]:
     if path.stat().st_size > BYTES_A_LESSON:
-        yield f"{path.stat().st_size:,} bytes"
+        yield f"{path.stat().st_size:,} bytes, {BYTES_A_LESSON:,} at most: show fewer or smaller pictures"
 
 
 def prose_does_not_belittle(notebook: NotebookNode, path: Path) -> Iterator[str]:
-    yield from found_in_prose(notebook, BELITTLING, re.IGNORECASE)
+    for found in found_in_prose(notebook, BELITTLING, re.IGNORECASE):
+        yield f"{found} belittles what a reader finds hard: leave it out"
 
 
 def prose_has_no_tex(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """The pages are read offline, where nothing would typeset it."""
-    yield from found_in_prose(notebook, TEX)
+    for found in found_in_prose(notebook, TEX):
+        yield f"{found} is TeX: write the formula in words and Unicode, or as code"
 
 
 def links_resolve(notebook: NotebookNode, path: Path) -> Iterator[str]:
@@ -226,12 +232,12 @@ def no_machine_is_named(notebook: NotebookNode, path: Path) -> Iterator[str]:
     for cell in notebook.cells:
         for text in [cell.source, *texts(cell)]:
             if match := re.search(MACHINE_PATH, text):
-                yield f"{cell.id}: names a path of one machine, {match[0]}"
+                yield f"{cell.id}: names a path of one machine, {match[0]}: print its end alone"
 
 
 def metadata_are_the_same_everywhere(notebook: NotebookNode, path: Path) -> Iterator[str]:
     if notebook != lessons.publishable(deepcopy(notebook)):
-        yield "not saved by `make notebooks`: its metadata are an editor's or a machine's"
+        yield f"its metadata are an editor's or a machine's: {SAVE}"
 
 
 CHECKS = [

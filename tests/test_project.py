@@ -30,14 +30,6 @@ MODULES = (
     *("course.bundle", "course.commands", "__main__"),
     "distributed",
 )
-LESSONS = (
-    "01_data_survey",
-    "02_stratified_split",
-    "03_augmentation_check",
-    "04_warm_up",
-    "05_fine_tuning",
-    "06_strategy_comparison",
-)
 PHOTOS_WEIGHTS_ARCHIVES = (
     *(".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic"),
     *(".h5", ".keras", ".pth", ".pt", ".onnx", ".npy", ".npz", ".pkl"),
@@ -71,10 +63,6 @@ def test_pictures_lie_in_one_folder_where_one_can_look_at_them(committed):
 
 def test_no_committed_file_is_large(committed):
     assert [path for path in committed if path.exists() and path.stat().st_size > 1_000_000] == []
-
-
-def test_the_six_lessons_are_there():
-    assert tuple(path.stem for path in lessons.find()) == LESSONS
 
 
 # --- what is installed --------------------------------------------------------------------------------
@@ -210,14 +198,12 @@ def test_an_upward_import_is_found(module, source):
 
 
 def test_lessons_import_what_is_theirs():
-    """The study is lesson 6's, and what packs and publishes the course is no lesson's."""
+    """The study comes with lesson 6, and what packs and publishes the course is no lesson's."""
     for path in lessons.find():
         cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
         names = [name for cell in cells for name in modules.imported_names(cell)]
         assert not [name for name in names if name.startswith("helpers.course")], path.name
-        assert path.name.startswith("06") or not [n for n in names if n.startswith("helpers.study")], (
-            path.name
-        )
+        assert path.name >= "06" or not [n for n in names if n.startswith("helpers.study")], path.name
 
 
 @pytest.mark.slow
@@ -246,21 +232,41 @@ def test_commands_come_without_tensorflow():
     assert done.stdout == "set()\n"
 
 
-# --- what the README says ---------------------------------------------------------------------------------
+# --- what the README says, and the pages beside it --------------------------------------------------------
+
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
-def test_the_commands_in_the_readme_exist(capsys):
-    readme, makefile = text_of("README.md"), text_of("Makefile")
+def anchors(text: str) -> set[str]:
+    """Return what GitHub calls the headings of a page in links to them."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_exist(page, capsys):
+    text, makefile = text_of(page), text_of("Makefile")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     assert targets == set(re.search(r"\.PHONY: (.+)", makefile)[1].split())
-    code = " ".join(re.findall(r"`[^`]+`|```.*?```", readme, re.DOTALL))
+    code = " ".join(re.findall(r"`[^`]+`|```.*?```", text, re.DOTALL))
     named = set(re.findall(r"\bmake ([a-z-]+)", code))
     assert named and named <= targets
     with pytest.raises(SystemExit):
         commands.main(["--help"])
     listed = capsys.readouterr().out
-    for command in re.findall(r"python -m helpers ([a-z]+)", readme):
+    for command in re.findall(r"python -m helpers ([a-z]+)", text):
         assert re.search(rf"^ +{command}\b", listed, re.MULTILINE), command
+
+
+def test_the_readmes_table_has_every_lesson_and_its_times_add_up():
+    row = r"^\| \[(\d+)\. [^]]+\]\(notebooks/(\S+)\) \| \d+ min[^,|]*, (\d+) s[^|]*\|"
+    rows = re.findall(row, text_of("README.md"), re.MULTILINE)
+    names = [path.name for path in lessons.find()]
+    assert [name for _, name, _ in rows] == names, "README.md, 'The lessons': a row for each lesson"
+    assert [int(name[:2]) for name in names] == [int(number) for number, *_ in rows]
+    assert [int(number) for number, *_ in rows] == list(range(1, len(rows) + 1)), "numbered without a gap"
+    minutes = round(sum(int(seconds) for *_, seconds in rows) / 60)
+    assert f"from top to bottom: about {minutes} minutes" in text_of("README.md")
 
 
 def test_the_readme_names_the_tensorflow_that_is_pinned():
@@ -268,8 +274,13 @@ def test_the_readme_names_the_tensorflow_that_is_pinned():
     assert f'"tensorflow[and-cuda]{version}"' in text_of("README.md")
 
 
-def test_the_links_in_the_readme_lead_somewhere_and_to_every_lesson():
-    links = [link.split("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text_of("README.md"))]
-    local = [link for link in links if link and "://" not in link]
-    assert [link for link in local if not (COURSE_FOLDER / link).exists()] == []
-    assert {path.name for path in lessons.find()} <= {Path(link).name for link in local}
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    text = re.sub(r"`[^`]*`", "", re.sub(r"^```.*?^```", "", text_of(page), flags=re.DOTALL | re.MULTILINE))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        file, _, anchor = link.partition("#")
+        if "://" in link:
+            continue
+        target = COURSE_FOLDER / (file or page)
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
