@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import symtable
 import sys
 import zipfile
 from pathlib import Path
@@ -21,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from colab import build
 from helpers import colab
-from helpers.course import editions, lessons
+from helpers.course import editions, lessons, meeting
 from helpers.runtime import COURSE_FOLDER
 
 STAND_IN = Path(__file__).with_name("colab")
@@ -99,7 +98,7 @@ def test_an_edition_uses_no_name_that_its_lesson_alone_has(path):
     known = set(dir(builtins))
     for cell in read_master(COURSE_FOLDER / "colab" / path.name).cells:
         if cell.cell_type == "code":
-            made, used = names(cell)
+            made, used = meeting.names(cell)
             assert used <= known | made, cell.id
             known |= made
 
@@ -366,21 +365,6 @@ SMALLER = {
 OF_THE_SESSION = {"colab", "runtime", "folder"}
 
 
-def names(cell: nbformat.NotebookNode) -> tuple[set[str], set[str]]:
-    """Return the names that a cell gives to something, and those that it uses, in its functions too."""
-    whole = symtable.symtable(cell.source, cell.id, "exec")
-    made = {
-        symbol.get_name() for symbol in whole.get_symbols() if symbol.is_assigned() or symbol.is_imported()
-    }
-    used = {symbol.get_name() for symbol in whole.get_symbols() if symbol.is_referenced()}
-    inner = whole.get_children()
-    while inner:
-        scope = inner.pop()
-        used |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
-        inner += scope.get_children()
-    return made, used
-
-
 def is_run_in_part(name: str) -> bool:
     """What trains takes minutes, and `tests/notebooks` runs every cell of it, with the same GPU pretended."""
     return build.trains(read_master(lessons.MASTERS / name)) and not IN_FULL
@@ -391,21 +375,14 @@ def needed(cells: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
 
     That is the setup, what lies on Drive, and the exercises that are not done, with all that builds on them.
     """
-    code = [cell for cell in cells if cell.cell_type == "code"]
     undone, wanted = set(), set()
-    for cell in code:
-        made, used = names(cell)
+    for cell in (cell for cell in cells if cell.cell_type == "code"):
+        made, used = meeting.names(cell)
         if cell.id == "colab-setup" or editions.is_check(cell) or used & (undone | OF_THE_SESSION):
             wanted.add(cell.id)
         if editions.is_solution(cell) or used & undone:
             undone |= made
-    found, missing = [], set()
-    for cell in reversed(code):
-        made, used = names(cell)
-        if cell.id in wanted or made & missing:
-            found.insert(0, cell)
-            missing = (missing - made) | used
-    return found
+    return meeting.needed(cells, wanted)
 
 
 class Colab:

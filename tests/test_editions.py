@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers.course import commands, editions, lessons
+from helpers.course import commands, editions, lessons, meeting
 
 SOLVED = '''def add(a, b):
     """Return their sum."""
@@ -76,7 +76,8 @@ def test_the_command_makes_it(monkeypatch, tmp_path, capsys):
     left.touch()
     assert commands.main(["student"]) == 0
     assert str(tmp_path / "student") in capsys.readouterr().out
-    assert [path.name for path in lessons.find()] == sorted(path.name for path in left.parent.glob("*.ipynb"))
+    expected = [*(path.name for path in lessons.find()), meeting.NAME]
+    assert sorted(path.name for path in left.parent.glob("*.ipynb")) == expected
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ MODULES = (
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
     *("study.strategies", "study.networks", "study.cells", "study.grid", "study.plan", "study.autopsy"),
     *("exercises", "plots", "explore"),
-    *("course.modules", "course.pages", "course.lessons", "course.editions", "course.lock"),
+    *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
     *("course.bundle", "course.commands", "__main__"),
     "distributed",
 )

@@ -16,7 +16,7 @@ from packaging.utils import parse_wheel_filename
 from .. import checks, runtime
 from ..runtime import COURSE_FOLDER
 from ..sources import zips
-from . import editions, lessons
+from . import editions, lessons, meeting
 
 STICK = Path(__file__).with_name("stick")  # what lies at the bundle's top: scripts that install from it
 SUMS, COURSE, PHOTOS, WHEELS = "SHA256SUMS", "course.zip", "dog-cat.zip", "wheels"
@@ -161,6 +161,7 @@ def _write_course(course: Path, archive: Path) -> None:
 def _write_student_edition(archive: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         editions.write_student_edition(lessons.find(), Path(temporary, "student"))
+        meeting.write(lessons.find(), Path(temporary, "student", "notebooks", meeting.NAME))
         shutil.make_archive(str(archive.with_suffix("")), "zip", Path(temporary, "student"))
 
 

@@ -1,4 +1,4 @@
-"""The course's commands: data, run, lab, student, bundle, notebooks, compare and autopsy."""
+"""The course's commands: data, run, lab, student, meeting, bundle, notebooks, compare and autopsy."""
 
 import argparse
 import signal
@@ -10,7 +10,7 @@ from pathlib import Path
 from .. import checks, datasets
 from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
-from . import bundle, editions, lessons
+from . import bundle, editions, lessons, meeting
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         _student,
         "make the edition for students",
         "Exercises without solutions, with all that the lessons need, under build/student/.",
+    )
+    add(
+        "meeting",
+        _meeting,
+        "make one notebook for one meeting of ninety minutes",
+        "With the solutions, in build/notebooks; the students' edition has one without.",
     )
     bundled = add(
         "bundle",
@@ -162,7 +168,15 @@ def _lab(options: argparse.Namespace) -> int:
 def _student(options: argparse.Namespace) -> int:
     folder = lessons.BUILD / "student"
     editions.write_student_edition(lessons.find(), folder)
+    meeting.write(lessons.find(), folder / "notebooks" / meeting.NAME)
     print(f"The edition for students is in {folder}")
+    return 0
+
+
+def _meeting(options: argparse.Namespace) -> int:
+    path = lessons.BUILD / "notebooks" / meeting.NAME
+    meeting.write(lessons.find(), path, with_solutions=True)
+    print(f"The path for one meeting is in {path}")
     return 0
 
 

@@ -133,15 +133,15 @@ def _batches(inputs: np.ndarray, targets: np.ndarray) -> tf.data.Dataset:
     return training.without_autotune(tf.data.Dataset.from_tensor_slices((inputs.astype(np.float32), targets)))
 
 
-def _lowest(losses: list[float], patience: int) -> float:
-    """Return the lowest loss that early stopping with this patience would have come to."""
+def _lowest(curve: list[float], patience: int) -> float:
+    """Return the lowest loss of a curve that early stopping with this patience would have come to."""
     best = 0
-    for number, loss in enumerate(losses):
-        if loss < losses[best]:
+    for number, value in enumerate(curve):
+        if value < curve[best]:
             best = number
         elif number - best >= patience:
             break
-    return losses[best]
+    return curve[best]
 
 
 # --- learning from scratch ------------------------------------------------------------------------------
