@@ -52,6 +52,7 @@ def test_vgg16_is_blocks_of_convolutions_and_pooling():
     assert pattern == "CCM" * 2 + "CCCM" * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, black, white",
     [

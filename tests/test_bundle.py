@@ -173,6 +173,7 @@ def test_everything_is_there_and_has_its_sum(made):
         assert sum_of(files[name]) == checksum
 
 
+@pytest.mark.slow
 def test_the_pins_are_the_courses_and_what_was_built_has_its_own_sum(made, course):
     theirs, pins = (
         runtime.pins((folder / "requirements.txt").read_text(encoding="utf-8")) for folder in (course, made)
@@ -181,6 +182,7 @@ def test_the_pins_are_the_courses_and_what_was_built_has_its_own_sum(made, cours
     assert pins == {**theirs, "built": f"{theirs['built']} \\\n    --hash=sha256:{own}"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("only_those_packages")
 def test_a_package_that_is_not_the_courses_is_not_bundled(course, tmp_path):
     other = shutil.copytree(course, tmp_path / "course")

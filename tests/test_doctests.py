@@ -42,7 +42,7 @@ def names() -> dict[str, object]:
 
 def is_slow(example: doctest.DocTest) -> bool:
     """A base network takes seconds to build, also where nothing is trained."""
-    return re.search(r"backbones\.load|\bkeras\.|plan\.measure", example.docstring) is not None
+    return re.search(r"backbones\.load|\bkeras\.|grid\.measure", example.docstring) is not None
 
 
 @pytest.mark.parametrize(
