@@ -75,9 +75,10 @@ mutants: $(installed) $(mutants_installed)  ## plant faults in the helpers, and 
 	@PYTHONPATH=$(CURDIR):$(CURDIR)/tests $(python) -m mutants.beginners
 
 lock: $(installed) $(lock_installed)  ## make requirements.txt anew from the short list in pyproject.toml
-	@$(lock_packages)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	    --no-header --no-annotate --no-strip-extras --group course --output-file requirements.txt
-	@$(python) -m helpers.course.lock
+	@cp requirements.txt $(lock_packages)  # whose versions stay where they can
+	@$(lock_packages)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --no-strip-extras --group course --output-file $(lock_packages)/requirements.txt
+	@$(python) -m helpers.course.lock $(lock_packages)/requirements.txt
 
 modules: $(installed)  ## draw which module imports which: notebooks/figures/modules.svg
 	@$(python) -m helpers.course.modules

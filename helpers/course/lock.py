@@ -1,6 +1,8 @@
 """`requirements.txt`, made by `make lock`: all that pip installs, with the SHA-256 sum of every file."""
 
 import re
+import sys
+from pathlib import Path
 
 from .. import runtime
 from ..runtime import COURSE_FOLDER
@@ -34,9 +36,14 @@ def arranged(requirements: str, pyproject: str) -> str:
     return "\n".join([f"{text}\n# --- brought in by those above ---", *brought_in, ""])
 
 
+def main(compiled: Path, course: Path = COURSE_FOLDER) -> None:
+    """Write `requirements.txt` from what uv compiled. Where nothing is new, it stays, and `.venv` with it."""
+    lock = course / "requirements.txt"
+    pyproject = (course / "pyproject.toml").read_text(encoding="utf-8")
+    made = arranged(compiled.read_text(encoding="utf-8"), pyproject)
+    if made != lock.read_text(encoding="utf-8"):
+        lock.write_text(made, encoding="utf-8", newline="\n")
+
+
 if __name__ == "__main__":
-    lock = COURSE_FOLDER / "requirements.txt"
-    made = arranged(
-        lock.read_text(encoding="utf-8"), (COURSE_FOLDER / "pyproject.toml").read_text(encoding="utf-8")
-    )
-    lock.write_text(made, encoding="utf-8", newline="\n")
+    main(Path(sys.argv[1]))
