@@ -71,8 +71,8 @@ def spectrogram(samples: np.ndarray) -> np.ndarray:
     Example:
         >>> from helpers.study import speech
         >>> tone = np.sin(2 * np.pi * 1000 * np.arange(4000) / speech.RATE)
-        >>> speech.spectrogram(tone)[:, 5].argmax() / 64  # how far down
-        0.546875
+        >>> int(speech.spectrogram(tone)[:, 5].argmax())  # the row, from the top
+        35
     """
     samples = np.asarray(samples, float)
     if samples.ndim != 1 or not np.any(samples):
