@@ -24,7 +24,8 @@ def names(cell: NotebookNode) -> tuple[set[str], set[str]]:
 
     Example:
         >>> from helpers.course import meeting
-        >>> cell = nbformat.v4.new_code_cell("total = sum(prices)")
+        >>> from nbformat.v4 import new_code_cell
+        >>> cell = new_code_cell("total = sum(prices)")
         >>> made, used = meeting.names(cell)
         >>> sorted(made), sorted(used)
         (['total'], ['prices', 'sum'])
