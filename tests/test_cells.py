@@ -77,7 +77,7 @@ def test_without_a_warm_up_the_head_is_a_guess(pets, cached):
 def test_raw_pixels_are_logistic_regression_with_the_best_regularisation(pets, cached):
     rows, flat = pets.training_rows(40, 0), pets.pictures.reshape(len(pets.pictures), -1) / 255
     losses, scores = {}, {}
-    for regularisation in cells.REGULARISATION[RAW_PIXELS]:
+    for regularisation in cells.REGULARISATION:
         plain = LogisticRegression(C=regularisation, max_iter=5000).fit(flat[rows], pets.labels[rows])
         losses[regularisation] = log_loss(
             pets.labels[pets.validation], plain.predict_proba(flat[pets.validation])

@@ -37,10 +37,7 @@ SOLVED = (RAW_PIXELS, HEAD_ONLY)  # logistic regression, which has one lowest po
 WARMED_UP = (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM)
 
 # How much logistic regression's weights may weigh: scikit-learn's C, chosen by validation for each cell.
-REGULARISATION = {
-    RAW_PIXELS: (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
-    HEAD_ONLY: (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0),
-}
+REGULARISATION = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 PATIENCE = {
     FROM_SCRATCH: Patience(steps=200, most=3000, every=20),
     LAST_BLOCKS: Patience(steps=100, most=2000, every=10),
@@ -146,7 +143,7 @@ def run_cell(
     with runtime.Stopwatch() as watch:
         trainer.reset(seed)
         if strategy in WARMED_UP:
-            head, _ = _best_of(HEAD_ONLY, cached.features, domain, rows)
+            head, _ = _best_of(cached.features, domain, rows)
             trainer.put_head(*_weights(head))
         trained = trainer.fit(train, validation, PATIENCE[strategy], learning_rate, seed)
     frozen = len(rows) * cached.cpu_seconds_a_picture if strategy in WARMED_UP else 0.0
@@ -160,7 +157,7 @@ def run_cell(
 def _solved(strategy: str, domain: Domain, cached: Bottleneck, rows: np.ndarray) -> CellResult:
     inputs = cached.features if strategy == HEAD_ONLY else _pixels(domain)
     with runtime.Stopwatch() as watch:
-        model, loss = _best_of(strategy, inputs, domain, rows)
+        model, loss = _best_of(inputs, domain, rows)
     frozen = len(rows) * cached.cpu_seconds_a_picture if strategy == HEAD_ONLY else 0.0
     classifier = model[-1]
     trainable = inputs.shape[1] * len(classifier.coef_) + classifier.intercept_.size
@@ -183,7 +180,7 @@ def _pixels(domain: Domain) -> np.ndarray:
     return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
 
 
-def _best_of(strategy: str, inputs: np.ndarray, domain: Domain, rows: np.ndarray) -> tuple[Pipeline, float]:
+def _best_of(inputs: np.ndarray, domain: Domain, rows: np.ndarray) -> tuple[Pipeline, float]:
     """Solve for each regularisation, and return the one with the lowest validation loss, and that loss."""
     train, labels = inputs[rows], domain.labels[rows]
     solved = []
@@ -192,7 +189,7 @@ def _best_of(strategy: str, inputs: np.ndarray, domain: Domain, rows: np.ndarray
         turned = [PCA().fit(train)] if train.shape[1] > len(rows) else []
         for step in turned:
             train = step.transform(train)
-        for regularisation in REGULARISATION[strategy]:
+        for regularisation in REGULARISATION:
             regression = LogisticRegression(C=regularisation, max_iter=1000).fit(train, labels)
             model = make_pipeline(*turned, regression)
             probabilities = model.predict_proba(inputs[domain.validation])
@@ -258,4 +255,6 @@ def _trainer(
         for layer in base.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = MOMENTUM
-    return Trainer(transfer.build_classifier(base, classes), mirrored=mirrored and strategy != LAST_BLOCKS)
+    # Without a penalty on its weights, validation loss is the log loss and nothing else.
+    model = transfer.build_classifier(base, classes, l2=0.0)
+    return Trainer(model, mirrored=mirrored and strategy != LAST_BLOCKS)
