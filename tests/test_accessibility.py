@@ -15,7 +15,7 @@ from helpers.runtime import COURSE_FOLDER
 
 NORMAL = {"normal vision": np.eye(3)}
 PLOTS = [path.read_text("utf-8") for path in sorted((COURSE_FOLDER / "helpers" / "plots").glob("*.py"))]
-DOCUMENTS = [COURSE_FOLDER / "README.md", *sorted((COURSE_FOLDER / "notebooks").glob("*.md"))]
+DOCUMENTS = sorted([*COURSE_FOLDER.glob("*.md"), *COURSE_FOLDER.glob("notebooks/*.md")])
 
 
 # --- the palette ----------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_a_figure_without_a_proper_description_is_found(description):
 # --- documents (for the lessons, see test_notebooks_lint.py) ----------------------------------------------
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.relative_to(COURSE_FOLDER).as_posix())
 def test_headings_are_in_order_and_pictures_described(path):
     text = re.sub(r"^ *```.*?^ *```", "", path.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
     levels = [len(marks) for marks in re.findall(r"^(#+) ", text, re.MULTILINE)]

@@ -511,3 +511,12 @@ def test_a_repeated_id_is_refused(path):
 
 def test_every_check_was_shown_to_fail():
     assert {check for check, _ in FAULTS} == set(CHECKS)
+
+
+def test_every_rule_is_told_to_those_who_write():
+    page = (lessons.COURSE_FOLDER / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rules = re.findall(
+        r"^\| .+ \| .* \| `(\w+)` \|$", page.split("## The rules of a lesson")[1], re.MULTILINE
+    )
+    assert rules == [check.__name__ for check in CHECKS]
+    assert f"at most {LINES_A_CELL} lines" in page and f"at most {BYTES_A_LESSON:,} bytes" in page

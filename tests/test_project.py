@@ -258,6 +258,13 @@ def test_the_commands_exist(page, capsys):
         assert re.search(rf"^ +{command}\b", listed, re.MULTILINE), command
 
 
+def test_the_files_that_contributing_names_exist():
+    text = text_of("CONTRIBUTING.md")
+    named = set(re.findall(r"`((?:helpers|tests|colab|notebooks/figures)/[\w./-]+)`", text))
+    assert len(named) > 10
+    assert [name for name in named if not (COURSE_FOLDER / name).exists()] == []
+
+
 def test_the_readmes_table_has_every_lesson_and_its_times_add_up():
     row = r"^\| \[(\d+)\. [^]]+\]\(notebooks/(\S+)\) \| \d+ min[^,|]*, (\d+) s[^|]*\|"
     rows = re.findall(row, text_of("README.md"), re.MULTILINE)
