@@ -53,7 +53,7 @@ def problems(figure: DescribedFigure) -> list[str]:
         entries = list(zip(*axis.get_legend_handles_labels()))
         styles = [_style(handle) for handle, _ in entries]
         if len(set(styles)) < len(styles):
-            found.append(f"differ in colour only: {[label for _, label in entries]}")
+            found.append(f"differ in colour only, see `style`: {[label for _, label in entries]}")
     return found
 
 

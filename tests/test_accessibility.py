@@ -62,7 +62,8 @@ def test_colour_maps_go_one_way_from_dark_to_light():
 
 def test_every_figure_is_made_in_a_test_where_it_is_looked_at():
     tests = "".join(path.read_text("utf-8") for path in Path(__file__).parent.glob("test_plots_*.py"))
-    assert [name for name in plots.__all__ if not re.search(rf"\b{name}\(", tests)] == []
+    missing = [name for name in plots.__all__ if not re.search(rf"\b{name}\(", tests)]
+    assert missing == [], "call it in tests/test_plots_*.py"
 
 
 def a_figure(description: str = "Two lines, which rise.", **second):
@@ -74,7 +75,7 @@ def a_figure(description: str = "Two lines, which rise.", **second):
 
 def test_a_figure_that_tells_by_colour_alone_is_found():
     (problem,) = problems(a_figure(marker="o", linestyle="-"))
-    assert problem == "differ in colour only: ['one', 'two']"
+    assert problem == "differ in colour only, see `style`: ['one', 'two']"
     assert problems(a_figure(marker="s")) == problems(a_figure(marker="o", linestyle="--")) == []
 
 

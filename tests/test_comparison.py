@@ -10,6 +10,7 @@ from helpers import checks
 from helpers.study import comparison, domains, experiments
 from helpers.study.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
+DOMAINS = (domains.PHOTOS, domains.DRAWINGS, domains.DIGITS)
 NAMES = {"scratch": FROM_SCRATCH, "head": HEAD_ONLY, "last": LAST_BLOCKS, "all": ALL_BLOCKS}
 SECONDS = {"scratch": 4, "head": 1, "last": 2, "all": 40}
 RATES = {"scratch": 1e-3, "head": np.nan, "last": 3e-4, "all": 1e-4}
@@ -19,7 +20,7 @@ def made_grid(sizes=(20, 800), **accuracies) -> pd.DataFrame:
     """Return a grid in which every domain has these accuracies: for each strategy, one number a seed."""
     rows = [
         (domain, size, NAMES[name], seed, accuracy, 0.5, SECONDS[name], 9, 100, 200, 3, RATES[name])
-        for domain, size, (name, values) in product(domains.NAMES, sizes, accuracies.items())
+        for domain, size, (name, values) in product(DOMAINS, sizes, accuracies.items())
         for seed, accuracy in enumerate(values)
     ]
     columns = (
@@ -34,7 +35,7 @@ def test_a_summary_has_means_and_spreads():
         made_grid(scratch=[0.5, 0.7], head=[0.9, 0.8]).sample(frac=1, random_state=0)
     )
     assert len(summary) == 12 and (summary["seeds"] == 2).all()
-    assert summary["domain"].drop_duplicates().tolist() == list(domains.NAMES)
+    assert summary["domain"].drop_duplicates().tolist() == list(DOMAINS)
     assert summary["strategy"].iloc[:2].tolist() == [FROM_SCRATCH, HEAD_ONLY]
     assert summary["accuracy"].iloc[:2].tolist() == pytest.approx([0.6, 0.85])
     assert summary["spread"].iloc[0] == pytest.approx(np.std([0.5, 0.7], ddof=1))
@@ -110,7 +111,7 @@ def test_what_transfer_is_worth_in_pictures():
     found = comparison.worth_in_pictures(pd.concat([small, large]), HEAD_ONLY)
     assert found["pictures"].iloc[0] == pytest.approx(100)  # half way, and the scale is logarithmic
     assert np.isinf(found["pictures"].iloc[1]) and found["most"].iloc[1] == 1000
-    assert found["domain"].tolist() == [name for name in domains.NAMES for _ in range(2)]
+    assert found["domain"].tolist() == [name for name in DOMAINS for _ in range(2)]
 
 
 def test_what_transfer_is_worth_is_the_median_of_the_seeds_with_the_least_and_the_most():
@@ -211,6 +212,12 @@ def test_advice_shows_what_it_rests_on_and_stays_as_it_was_given():
 def test_what_cannot_be_advised_on(arguments, message):
     with pytest.raises(ValueError, match=message):
         comparison.recommend(*arguments)
+
+
+def test_no_advice_on_a_domain_without_results():
+    grid = made_grid(scratch=[0.5, 0.6], head=[0.9, 0.91])
+    with pytest.raises(checks.CourseError, match='no results. .* compare --domains "digits"'):
+        comparison.recommend(30, 3, domains.DIGITS, grid[grid["domain"] != domains.DIGITS])
 
 
 def test_committed_results_can_be_advised_from():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import datasets
-from helpers.study import domains
+from helpers.study import comparison, domains
 
 SIZE = 32
 
@@ -17,14 +17,15 @@ def pets(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_the_three_are_divided_once(pets):
-    for domain in (pets, domains.load(domains.DIGITS, SIZE), domains.load(domains.DRAWINGS, SIZE)):
+def test_each_is_divided_once(pets):
+    for domain in (pets, *(domains.load(name, SIZE) for name in domains.NAMES if name != domains.PHOTOS)):
         parts = (domain.pool, domain.validation, domain.held_out)
         assert len(set(np.concatenate(parts))) == sum(map(len, parts)) == len(domain.pictures)
         assert len(domain.labels) == len(domain.pictures) and domain.source
         for part, share in zip(parts, domains.PARTS):
             assert len(part) / len(domain.labels) == pytest.approx(share, abs=0.02)
             assert set(domain.labels[part]) == set(domain.classes)
+        assert comparison.N_CLASSES.get(domain.name, 2) == len(domain.classes)
 
 
 def test_training_rows_follow_from_the_seed(pets):
@@ -69,7 +70,7 @@ def test_how_far_apart_near_duplicates_may_be_is_passed_on(tmp_path):
 
 
 def test_an_unknown_domain():
-    with pytest.raises(ValueError, match="Choose one of dogs and cats, drawn pets, digits"):
+    with pytest.raises(ValueError, match=f"Choose one of {', '.join(domains.NAMES)}"):
         domains.load("speech", SIZE)
 
 

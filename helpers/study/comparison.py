@@ -328,6 +328,11 @@ def recommend(n_images: int, n_classes: int, domain: str, grid: pd.DataFrame | N
     _check_results("grid", grid)
     _check_results("grid", grid[grid["strategy"] != HEAD_ONLY], "learning_rate")
     cells = grid[grid["domain"] == domain]
+    if cells.empty:
+        raise checks.CourseError(
+            f"domain is {checks.shown(domain)}, of which grid has no results. "
+            f'Compute them by python -m helpers compare --domains "{domain}", or choose another domain.'
+        )
     sizes = cells["n_train"].unique()
     distance = np.abs(np.log(sizes / N_CLASSES[domain]) - np.log(n_images / n_classes))
     n_train = sizes[distance.argmin()]

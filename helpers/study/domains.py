@@ -125,17 +125,9 @@ def load(name: str, image_size: int) -> Domain:
 
     See also: `of_table` for pictures of one's own.
     """
-    checks.choice("name", name, (*NAMES, MANY_DRAWINGS, SPEECH))
+    checks.choice("name", name, _MADE_BY)
     checks.whole_number("image_size", image_size, 1)
-    if name == MANY_DRAWINGS:
-        return _many_drawings(image_size)
-    if name == SPEECH:
-        return _spoken_digits(image_size)
-    if name == PHOTOS:
-        return of_table(datasets.load_dog_cat(), image_size, name)
-    if name == DRAWINGS:
-        return _drawn_pets(image_size)
-    return _digits(image_size)
+    return _MADE_BY[name](image_size)
 
 
 def of_table(
@@ -170,6 +162,10 @@ def source_of(data: pd.DataFrame) -> str:
     if source in datasets.VERIFIED:
         return f"ardamavi/Dog-Cat-Classifier@{datasets.COMMIT[:7]}"  # whichever way they came
     return source if source in ("", "drawn pets") else "my pictures"
+
+
+def _photos(image_size: int) -> Domain:
+    return of_table(datasets.load_dog_cat(), image_size, PHOTOS)
 
 
 def _drawn_pets(image_size: int) -> Domain:
@@ -227,3 +223,12 @@ def _divided(name: str, pictures: np.ndarray, labels: np.ndarray, source: str) -
     share = PARTS[1] / (PARTS[0] + PARTS[1])
     pool, validation = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=0)
     return Domain(name, pictures, labels, pool, validation, held_out, source)
+
+
+_MADE_BY = {
+    PHOTOS: _photos,
+    DRAWINGS: _drawn_pets,
+    DIGITS: _digits,
+    MANY_DRAWINGS: _many_drawings,
+    SPEECH: _spoken_digits,
+}
