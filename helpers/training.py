@@ -309,7 +309,8 @@ class KeptCopy(keras.callbacks.Callback):
 
     The training itself writes to the local disk. Keras writes a checkpoint in many small pieces, which
     takes long on a network's disk such as Drive, and an interruption there would leave half of one.
-    A copy takes the former one's place when it is whole.
+    Drive uploads later than it says: so a copy that has stood for less than an epoch is no reason to delete
+    the former one.
     """
 
     def __init__(self, folder: Path, kept: Path):
@@ -328,11 +329,11 @@ class KeptCopy(keras.callbacks.Callback):
             shutil.copytree(self.folder, unfinished)
             # The sum is that of the original: where two notebooks write here at once, it fits neither.
             (unfinished / runtime.SEAL).write_text(runtime.digest(self.folder), encoding="ascii")
-            if self.kept.is_dir():
+            if runtime.is_sealed(self.kept):
                 shutil.rmtree(self.former, ignore_errors=True)
                 self.kept.rename(self.former)
+            shutil.rmtree(self.kept, ignore_errors=True)  # a damaged one: the former is all there is
             unfinished.rename(self.kept)
-            shutil.rmtree(self.former, ignore_errors=True)
         except OSError as error:
             shutil.rmtree(unfinished, ignore_errors=True)
             if not self.refused:
@@ -347,7 +348,8 @@ def _former(kept: Path) -> Path:
 def _sound_copy(kept: Path) -> Path | None:
     """Find a training that is kept whole.
 
-    The former one counts where an interruption came between two renames, or the newer one is damaged.
+    The former one counts where an interruption came between two renames, or the newer one is damaged, as
+    where its upload had not come to its end.
     """
     return next((copy for copy in (kept, _former(kept)) if runtime.is_sealed(copy)), None)
 

@@ -145,6 +145,7 @@ def test_killed_while_keeping_a_checkpoint(tmp_path, seconds):
                 begun()
 
     killed(keep, seconds)
+    assert len([copy for copy in kept.parent.iterdir() if runtime.is_sealed(copy)]) <= 2
     again = tmp_path / "again"
     again.mkdir()
     training.KeptCopy(again, kept)
@@ -215,6 +216,59 @@ def test_a_former_copy_counts_where_the_newer_one_is_damaged(batches, tmp_path):
     folder.mkdir()
     training.KeptCopy(folder, kept)
     assert (folder / "weights").read_bytes() == b"old"
+
+
+class Session:
+    """A session that keeps a training of one file, which holds the number of its last epoch."""
+
+    def __init__(self, root, name):
+        self.folder, self.kept = root / name, root / "drive" / "recipe"
+        self.folder.mkdir()
+        self.copy = training.KeptCopy(self.folder, self.kept)
+        file = self.folder / "weights"
+        self.found = int(file.read_bytes()[:4]) if file.exists() else None
+
+    def finish(self, *epochs):
+        for epoch in epochs:
+            (self.folder / "weights").write_bytes(b"%4d" % epoch * 1000)
+            self.copy.on_epoch_end(epoch)
+
+
+def on_drive(root):
+    """Return the epoch of each copy that is kept, by its name; None for one that is damaged."""
+    return {
+        copy.name: int((copy / "weights").read_bytes()[:4]) if runtime.is_sealed(copy) else None
+        for copy in (root / "drive").iterdir()
+    }
+
+
+def test_the_former_checkpoint_stays_until_the_next_is_an_epoch_old(tmp_path):
+    session = Session(tmp_path, "first")
+    session.finish(0)
+    assert on_drive(tmp_path) == {"recipe": 0}
+    for epoch in (1, 2, 3):
+        session.finish(epoch)
+        assert on_drive(tmp_path) == {"recipe": epoch, "recipe.former": epoch - 1}
+    assert Session(tmp_path, "second").found == 3
+
+
+@pytest.mark.parametrize("uploaded", [0, 3, 63])
+@pytest.mark.parametrize("file", ["weights", runtime.SEAL])
+def test_after_an_upload_that_broke_off_the_former_checkpoint_counts_and_stays(tmp_path, uploaded, file):
+    """A disconnect: Drive has the newest copy's files, and not all that was written to them."""
+    Session(tmp_path, "first").finish(0, 1, 2)
+    with (tmp_path / "drive" / "recipe" / file).open("r+b") as half:
+        half.truncate(uploaded)
+    second = Session(tmp_path, "second")
+    assert second.found == 1
+    second.finish(2)
+    assert on_drive(tmp_path) == {"recipe": 2, "recipe.former": 1}, "2 may break off as well"
+
+
+def test_of_a_copy_that_was_being_uploaded_when_the_session_ended_nothing_is_missed(tmp_path):
+    Session(tmp_path, "first").finish(0, 1)
+    (tmp_path / "drive" / "recipe" / "weights").unlink()  # folders and names come before contents
+    assert Session(tmp_path, "second").found == 0
 
 
 # --- read-only, and models ----------------------------------------------------------------------------
