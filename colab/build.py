@@ -5,8 +5,8 @@ python colab/build.py --repository OWNER/NAME --branch main    the same, for the
 
 The repository is kept in pyproject.toml, under [tool.course]. While it is empty, nothing links there.
 An edition is its lesson, less outputs and cells tagged `local-only`, with the setup cell of
-setup_cell.py. An exercise's solution gives way to a stub, and follows it folded up. The same lessons give
-the same bytes on every machine.
+setup_cell.py, and at its end a cell that waits for Drive. An exercise's solution gives way to a stub, and
+follows it folded up. The same lessons give the same bytes on every machine.
 """
 
 import argparse
@@ -32,6 +32,9 @@ _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")  # pictures may be linked
 _BADGE_LINE = re.compile(r"\n\[!\[Open in Colab\]\(\S+\)\]\(\S+\)\n")
 _BADGES_IN_README = re.compile(r"(?<=<!-- colab badges -->\n).*?(?=<!-- end of colab badges -->)", re.DOTALL)
+
+
+END_CELL = "# @title The end: wait until all that this lesson kept is on Drive.\ncolab.flush_drive()"
 
 
 @dataclass(frozen=True)
@@ -70,19 +73,25 @@ def edition(master: NotebookNode, name: str, repository: Repository, setup_cell:
         if "local-only" in cell.metadata.get("tags", []):
             continue
         if cell.id == "setup":
-            cells.append(new_code_cell(with_form_fields(setup_cell, repository), id="colab-setup"))
+            cells.append(_form(with_form_fields(setup_cell, repository), "colab-setup"))
             cell.source = re.sub(r"\n{3,}", "\n\n", _LOCAL_SETUP.sub("", cell.source)).strip("\n")
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, repository)
         cells.append(cell)
         if cell.id in solutions:
             cells.append(solutions[cell.id])
+    cells.append(_form(END_CELL, "colab-end"))
     cells[0].source = with_badge(cells[0].source, name, repository)
     metadata = deepcopy(master.metadata)
     metadata["colab"] = {"name": name, "provenance": [], "toc_visible": True}
     if trains(master):
         metadata["accelerator"] = "GPU"
     return new_notebook(cells=cells, metadata=metadata)
+
+
+def _form(source: str, name: str) -> NotebookNode:
+    """Return a cell of which Colab shows the title and the fields, and the code on request."""
+    return new_code_cell(source, id=name, metadata={"cellView": "form"})
 
 
 def trains(lesson: NotebookNode) -> bool:

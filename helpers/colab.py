@@ -26,8 +26,8 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
     """Make a Colab session ready for a lesson, and say in one line where files go and what computes.
 
     The data set's archive, bottleneck features, checkpoints and models are kept in `drive_folder`.
-    Photos are unpacked on the local disk. Where Drive cannot be written, what it holds is copied to
-    the local disk, and the work goes on there.
+    Photos are unpacked on the local disk, and the reader's own copied there from Drive. Where Drive cannot be
+    written, what it holds is copied to the local disk, and the work goes on there.
 
     Args:
         drive_folder: the course's folder on Drive; None where there is no Drive.
@@ -41,6 +41,7 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
         _copy_results(drive_folder, local)
     os.environ["COURSE_HOME"] = str(drive_folder if keeps else local)
     os.environ["COURSE_LOCAL"] = str(local)
+    os.environ["COURSE_DRIVE"] = str(local_disk / "drive") if drive_folder else ""
     if keeps:
         where = f"Files are kept in {drive_folder}"
     else:
@@ -74,6 +75,27 @@ def install_missing(packages: Iterable[str] = PACKAGES) -> None:
             "Check the connection and run this cell again: without, some cells will not run."
         )
     importlib.invalidate_caches()  # so that this kernel sees what has come
+
+
+def flush_drive() -> None:
+    """Wait until Drive has all that was kept, and say so; where there is no Drive, do nothing.
+
+    What is written to Drive lies on the session's disk at first and is uploaded later: what has not been
+    uploaded when the session ends is lost. Drive is unmounted after this, until the setup cell is run again,
+    and what is kept meanwhile goes to the local disk.
+    """
+    if not os.environ.get("COURSE_DRIVE"):
+        return
+    from google.colab import drive
+
+    print("Waiting until all files are on Drive …")
+    try:
+        drive.flush_and_unmount()
+    except Exception as error:  # Colab names no kind
+        print(f"Drive does not say that it has all ({error}). Leave this page open for ten minutes.")
+        return
+    os.environ |= {"COURSE_HOME": os.environ["COURSE_LOCAL"], "COURSE_DRIVE": ""}
+    print("They are: this page can be closed. To go on here, run the first cell again, which mounts Drive.")
 
 
 def accelerator() -> str | None:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from . import checks, drawings, runtime
 from .checks import DataError
-from .sources import folders, published, zips
+from .sources import drive, folders, published, zips
 
 COMMIT = "9e4f1e1b8eb00fb52c7b1f7e271e573cbe5a2d2f"
 DOG_CAT = published.Archive(
@@ -102,7 +102,8 @@ def load_folder(folder: str | Path) -> pd.DataFrame:
     Where all folders are named as parts of a set, `folder/train/robin/a.jpg`, the label is 'robin' all the
     same. A further column `part` says 'train', and one line how many images each part has.
 
-    A zip archive is unpacked once into the data folder and read from there.
+    A zip archive is unpacked once into the data folder and read from there. What lies on Drive, as Colab
+    mounts it, is copied to the local disk first: once, and later what has changed.
 
     Raises:
         CourseError: what is given is no path.
@@ -275,8 +276,7 @@ def _natural(text: str) -> list[tuple[int, str]]:
 def _folder_of(value: str | Path) -> Path:
     """Return the folder that a reader names; a zip archive is unpacked first."""
     path = runtime.path_of(value, "folder").absolute()
-    if path.is_file():
-        return zips.unpacked(path)
-    if not path.is_dir():
+    if not (path.is_dir() or path.is_file()):
         raise DataError(f"There is no folder {path}. Check the path's spelling.")
-    return path
+    path = drive.at_hand(path)
+    return path if path.is_dir() else zips.unpacked(path)

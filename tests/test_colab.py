@@ -81,6 +81,7 @@ def test_an_edition_does_what_its_lesson_does_but_for_the_setup_and_the_solution
     )
     stored = build.stored_repository((COURSE_FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
     assert made.pop("colab-setup").source == build.with_form_fields(SETUP_CELL, stored)
+    assert list(made)[-1] == "colab-end" and made.pop("colab-end").source == build.END_CELL
     there_alone = {name for name, cell in lesson.items() if "local-only" in cell.metadata.get("tags", [])}
     assert list(made) == [name for name in lesson if name not in there_alone]
     solutions = {name for name, cell in lesson.items() if editions.is_solution(cell)}
@@ -116,6 +117,12 @@ def test_the_local_setup_gives_way_to_colabs():
     assert all(cell.outputs == [] and cell.execution_count is None for cell in cells[1:4])
 
 
+def test_an_edition_ends_with_waiting_for_drive():
+    setup, *_, end = (cell for cell in edition(NOWHERE).cells if cell.cell_type == "code")
+    assert end.id == "colab-end" and end.source.endswith("colab.flush_drive()")
+    assert setup.metadata == end.metadata == {"cellView": "form"}  # Colab shows title and fields alone
+
+
 def test_a_solution_gives_way_to_a_stub_and_follows_folded():
     stub, solution, check = edition(NOWHERE).cells[4:7]
     assert stub.source == "def one():\n    # YOUR CODE HERE\n    raise NotImplementedError()"
@@ -136,14 +143,14 @@ def test_metadata_name_the_lesson_and_ask_for_a_gpu_where_it_trains():
 
 def test_without_a_repository_nothing_links_there():
     cells = edition(NOWHERE).cells
-    assert cells[-1].source == "Next, up, the README, [web](https://example.org), a cat"
+    assert cells[-2].source == "Next, up, the README, [web](https://example.org), a cat"
     assert cells[0].source == a_lesson().cells[0].source
 
 
 def test_with_a_repository_links_lead_to_colab_and_github():
     cells = edition(FORK).cells
     on_colab = "https://colab.research.google.com/github/me/my-course/blob/class-3/colab"
-    assert cells[-1].source == (
+    assert cells[-2].source == (
         f"[Next]({on_colab}/05_fine_tuning.ipynb), up, "
         "[the README](https://github.com/me/my-course/blob/class-3/README.md), [web](https://example.org), "
         "![a cat](https://raw.githubusercontent.com/me/my-course/class-3/notebooks/figures/cat.png)"
@@ -195,6 +202,8 @@ def on_colab(monkeypatch, tmp_path):
     """This process takes itself for Colab's; returns its disk."""
     monkeypatch.syspath_prepend(STAND_IN)
     monkeypatch.setenv("STAND_IN_CALLS", str(tmp_path / "calls"))
+    monkeypatch.setenv("COURSE_DISK", str(tmp_path))
+    monkeypatch.setenv("COURSE_DRIVE", "")
     for name in ("COURSE_HOME", "COURSE_LOCAL"):
         monkeypatch.setenv(name, str(tmp_path / "data"))
     yield tmp_path
@@ -290,6 +299,39 @@ def test_what_cannot_be_copied_is_said(on_colab, installed, monkeypatch, capsys)
     assert f"Not all of {on_colab / 'drive' / 'data'} could be read (Input/output error)" in (
         capsys.readouterr().out
     )
+
+
+def test_at_the_end_drive_gets_all_and_says_so(on_colab, installed, capsys):
+    (on_colab / "drive" / "MyDrive").mkdir(parents=True)
+    colab.prepare(on_colab / "drive" / "MyDrive" / "course", on_colab)
+    assert os.environ["COURSE_DRIVE"] == str(on_colab / "drive")
+    (on_colab / "drive" / "MyDrive" / "course" / "a.npz").touch()
+    capsys.readouterr()
+    for _ in range(2):  # a cell that is run twice
+        colab.flush_drive()
+    assert (on_colab / "calls").read_text() == "drive.flush_and_unmount()\n"
+    waiting, done = capsys.readouterr().out.splitlines()
+    assert waiting.startswith("Waiting until all files are on Drive") and done.startswith("They are")
+    assert (on_colab / "unmounted" / "course" / "a.npz").exists()
+    # What is kept from now on must not go where Drive is to be mounted again.
+    assert os.environ["COURSE_HOME"] == str(on_colab / "TransferLearning")
+
+
+def test_a_drive_that_does_not_say_that_it_has_all(on_colab, installed, monkeypatch, capsys):
+    monkeypatch.setenv("STAND_IN_DRIVE", "stuck")
+    colab.prepare(on_colab / "drive" / "course", on_colab)
+    colab.flush_drive()
+    assert "does not say that it has all (flush_and_unmount failed). Leave this page open" in (
+        capsys.readouterr().out
+    )
+    assert os.environ["COURSE_HOME"] == str(on_colab / "drive" / "course")  # it is still mounted
+
+
+def test_without_drive_the_end_does_nothing(on_colab, installed, capsys):
+    colab.prepare(None, on_colab)
+    capsys.readouterr()
+    colab.flush_drive()
+    assert capsys.readouterr().out == "" and not (on_colab / "calls").exists()
 
 
 def test_own_photo_from_a_path(tmp_path):
@@ -397,28 +439,37 @@ class Colab:
             "COURSE_DISK": str(self.disk),
             "STAND_IN_CALLS": str(self.calls),
         }
+        self.unmounted = root / "unmounted"
         if short_course:
             shutil.copytree(short_course, self.drive)
 
     def session(self, **more: str) -> dict[str, str]:
         """Begin a session with an empty disk; return its environment."""
+        self.end()
         for entry in self.disk.iterdir():
             if entry.name != "drive":
                 shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         ours = [name for name in os.environ if name.startswith(("COURSE_", "STAND_IN_"))]
         return {**{k: v for k, v in os.environ.items() if k not in ours}, **self.environment, **more}
 
+    def end(self) -> None:
+        """Have what is on Drive where a test looks for it, whether the session has unmounted it or not."""
+        if self.unmounted.exists():
+            self.unmounted.rename(self.disk / "drive" / "MyDrive")
+
     def set_up(self, then: str = "", repository: build.Repository = NOWHERE, **more: str):
         """Run the setup cell, and `then` after it."""
         source = self.fill_in(build.with_form_fields(SETUP_CELL, repository))
         (self.disk.parent / "setup.py").write_text(f"{source}\n{then}\n", encoding="utf-8")
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, self.disk.parent / "setup.py"],
             env=self.session(**more),
             cwd=self.disk,
             capture_output=True,
             text=True,
         )
+        self.end()
+        return done
 
     def fill_in(self, setup_cell: str) -> str:
         """Change the form's first field."""
@@ -451,7 +502,9 @@ class Colab:
                 patch.delenv(variable)
             for variable, value in environment.items():
                 patch.setenv(variable, value)
-            return lessons.execute(self.disk / name)
+            notebook = lessons.execute(self.disk / name)
+        self.end()
+        return notebook
 
 
 def kept(folder: Path, pattern: str) -> list[Path]:
@@ -519,12 +572,113 @@ def test_drive_that_cannot_be_written(tmp_path, short_course, pictures, state, r
 
 
 @pytest.mark.slow
-def test_the_course_is_nowhere(tmp_path):
+def test_after_the_end_the_first_cell_brings_drive_back(tmp_path, short_course):
+    machine = Colab(tmp_path, short_course)
+    keep = 'runtime.kept("features", "%s.npz").write_bytes(b"1")\n'
+    again = machine.fill_in(build.with_form_fields(SETUP_CELL, NOWHERE))
+    then = f"from helpers import runtime\n{keep % 'a'}colab.flush_drive()\n{keep % 'b'}{again}\n{keep % 'c'}"
+    done = machine.set_up(then)
+    assert done.returncode == 0, done.stderr
+    calls = [line.partition("(")[0] for line in machine.calls.read_text().splitlines()]
+    assert calls == ["drive.mount", "drive.flush_and_unmount", "drive.mount"]
+    assert done.stdout.count(f"Files are kept in {machine.drive}") == 2
+    assert [path.name for path in kept(machine.drive, "*.npz")] == ["a.npz", "c.npz"]
+
+
+def packed(course: Path, archive: Path, prefix: str = "transfer-learning-main/", by: str = "/") -> Path:
+    """Pack the course as somebody hands it out."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w") as written:
+        for path in course.rglob("*"):
+            if path.is_file():
+                written.writestr(
+                    (prefix + path.relative_to(course).as_posix()).replace("/", by), path.read_bytes()
+                )
+    return archive
+
+
+WHERE = "import helpers; print(helpers.__file__)"
+MINE, NOTEBOOKS = "drive/MyDrive", "drive/MyDrive/Colab Notebooks"
+# What a new user puts where; all of it is found, and nobody fills in the form.
+PLACED = {
+    "the zip": lambda course, disk: packed(course, disk / MINE / "course.zip"),
+    "the zip without a folder in it": lambda course, disk: packed(course, disk / MINE / "c.zip", ""),
+    "the zip that a Mac packs": lambda course, disk: packed(course, disk / MINE / "c.ZIP", "Học máy/"),
+    "the zip that PowerShell packs": lambda course, disk: packed(course, disk / MINE / "c.zip", by="\\"),
+    "the zip beside the notebooks": lambda course, disk: packed(course, disk / NOTEBOOKS / "course (1).zip"),
+    "the folder": lambda course, disk: shutil.copytree(course, disk / MINE / "transfer-learning-main"),
+    "the folder in itself": lambda course, disk: shutil.copytree(
+        course, disk / NOTEBOOKS / "transfer-learning-main (1)" / "transfer-learning-main"
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACED.values(), ids=PLACED)
+def test_the_course_is_found_on_drive_whatever_it_is_called(tmp_path, short_course, place):
     machine = Colab(tmp_path, None)
-    done = machine.set_up()
+    placed = place(short_course, machine.disk)
+    for other in ("Photos/2019", "Work"):
+        (machine.disk / MINE / other).mkdir(parents=True)
+    (machine.disk / MINE / "Work" / "broken.zip").write_bytes(b"PK half of it")
+    packed(machine.disk / MINE / "Photos", machine.disk / MINE / "empty.zip")
+    done = machine.set_up(WHERE)
+    assert done.returncode == 0, done.stderr
+    looking, found, kept_in, helpers_file = done.stdout.splitlines()
+    assert looking.startswith("Looking for the course on your Drive") and found == f"It is in {placed}."
+    assert kept_in.startswith(f"Files are kept in {machine.drive}.")
+    assert helpers_file == str(machine.disk / "course" / "helpers" / "__init__.py")
+    assert done.stderr == "" and not (machine.disk / "course.unfinished").exists()
+
+
+@pytest.mark.slow
+def test_of_two_zips_the_newer_one_is_taken(tmp_path, short_course):
+    machine = Colab(tmp_path, None)
+    for age, name in enumerate(("course.zip", "a.zip", "z.zip")):
+        archive = packed(short_course, machine.disk / MINE / name)
+        os.utime(archive, (1e9 - age, 1e9 - age))
+    assert f"It is in {machine.disk / MINE / 'course.zip'}." in machine.set_up().stdout
+
+
+@pytest.mark.slow
+def test_without_the_course_its_zip_can_be_uploaded_once(tmp_path, short_course):
+    """The notebook alone was opened by "Upload notebook"."""
+    machine = Colab(tmp_path, None)
+    archive = packed(short_course, tmp_path / "mine" / "course.zip")
+    done = machine.set_up(WHERE, STAND_IN_UPLOAD=str(archive))
+    assert done.returncode == 0, done.stderr
+    assert "The course is not there. Choose the zip file in which you got it:" in done.stdout
+    assert done.stdout.splitlines()[-1] == str(machine.disk / "course" / "helpers" / "__init__.py")
+    # the next lesson finds it
+    done = machine.set_up(WHERE)
+    assert f"It is in {machine.drive / 'course.zip'}." in done.stdout
+    assert machine.calls.read_text().count("files.upload()") == 1
+
+
+@pytest.mark.slow
+def test_the_zip_can_be_uploaded_without_drive(tmp_path, short_course):
+    machine = Colab(tmp_path, None)
+    archive = packed(short_course, tmp_path / "course.zip")
+    done = machine.set_up(WHERE, STAND_IN_UPLOAD=str(archive), STAND_IN_DRIVE="refused")
+    assert done.returncode == 0, done.stderr
+    assert "nothing will be kept" in done.stdout and not (machine.disk / "drive").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("upload", [None, "notebook", "another zip", "half of it"])
+def test_the_course_is_nowhere(tmp_path, short_course, upload):
+    machine = Colab(tmp_path, None)
+    chosen = tmp_path / "chosen"
+    if upload == "another zip":
+        packed(STAND_IN, chosen)
+    elif upload:
+        whole = packed(short_course, chosen).read_bytes()
+        chosen.write_bytes(whole[: len(whole) // 2] if upload == "half of it" else b"{}")
+    done = machine.set_up(**{"STAND_IN_UPLOAD": str(chosen)} if upload else {})
     assert done.returncode == 1
-    sentence = "Copy the course's folder to your Drive, as MyDrive/Colab Notebooks/TransferLearning, and run"
-    assert done.stderr.strip().startswith(sentence) and len(done.stderr.splitlines()) == 1
+    sentence = "There is no course. Put its zip file into your Drive, and run this cell again."
+    assert done.stderr.splitlines() == [sentence]
+    assert not machine.drive.exists(), "what is not the course is not kept"
 
 
 def git_answers_with(tmp_path: Path, course: Path) -> dict[str, str]:
@@ -593,6 +747,7 @@ def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
     said = "".join(output.get("text", "") for output in code[0].outputs)
     assert said.startswith(f"Files are kept in {machine.drive}.") and said.count("\n") == 1
     assert lessons.headline(notebook) or is_run_in_part(name)
+    assert code[-1].outputs[0].text.splitlines()[-1].startswith("They are: this page can be closed")
     complaints = [o.text for cell in code for o in cell.outputs if o.get("name") == "stderr"]
     assert complaints == []
 
@@ -632,13 +787,13 @@ def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course
     shutil.copytree(machine.drive / "data", disturbed.drive / "data", ignore=lambda *_: ["trainings"])
     with pytest.raises(lessons.LessonFailed, match="Kernel died"):
         disturbed.run(name, STAND_IN_DISCONNECT_AFTER="2")
-    (log,) = kept(disturbed.drive, "epochs.csv")
+    log = log_of(disturbed)
     before = log.read_text()
     finished = len(pd.read_csv(log))
     assert finished >= 2
 
     disturbed.run(name, until="resume")  # what comes after has no part in this
-    after, undisturbed = pd.read_csv(log), pd.read_csv(*kept(machine.drive, "epochs.csv"))
+    after, undisturbed = pd.read_csv(log), pd.read_csv(log_of(machine))
     assert finished < len(undisturbed), "it was interrupted before its end"
     assert log.read_text().startswith(before)  # the epochs from before the interruption were not run again
     assert after["epoch"].tolist() == undisturbed["epoch"].tolist()
@@ -649,9 +804,15 @@ def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course
         np.testing.assert_allclose(ours, theirs, rtol=0.1, atol=0.1 * np.abs(theirs).max())
 
 
+def log_of(machine: Colab) -> Path:
+    """Return the log of the only training, of its newest copy."""
+    (log,) = [log for log in kept(machine.drive, "epochs.csv") if log.parent.suffix != ".former"]
+    return log
+
+
 def optimizer_state(machine: Colab) -> list[np.ndarray]:
     """Read the number of steps, and each weight's mean gradient and mean square, from the last checkpoint."""
-    (checkpoint,) = kept(machine.drive, "latest.weights.h5")
+    (checkpoint,) = log_of(machine).parent.rglob("latest.weights.h5")
     with h5py.File(checkpoint) as file:
         variables = file["optimizer/vars"]
         return [variables[number][()] for number in sorted(variables, key=int)]

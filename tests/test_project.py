@@ -20,7 +20,7 @@ from helpers.runtime import COURSE_FOLDER
 # Nothing depends on `distributed`: it is for programs that train on several devices.
 MODULES = (
     *("checks", "runtime", "drawings", "images"),
-    *("sources.folders", "sources.zips", "sources.published", "datasets", "colab"),
+    *("sources.folders", "sources.zips", "sources.drive", "sources.published", "datasets", "colab"),
     *("survey", "splits", "framework", "augment", "lite0", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),

@@ -55,7 +55,9 @@ def labelled(folder: Path) -> list[tuple[str, ...]]:
             "images without labels are read by load_unlabelled."
         )
     left_out["outside the class folders"] += loose
-    images_of = {(part, entry): _pictures_below(entry, left_out) for part, entry in class_folders}
+    images_of = {
+        (part, entry): _pictures(below(entry, left_out)[1], left_out) for part, entry in class_folders
+    }
     _say_left_out(left_out)
     _check_classes(folder, images_of, is_divided)
     rows: list[tuple[str, ...]] = [
@@ -70,7 +72,7 @@ def labelled(folder: Path) -> list[tuple[str, ...]]:
 def pictures(folder: Path) -> list[str]:
     """Find all pictures below a folder, one at least, and say in a line what was left out."""
     left_out = defaultdict[str, list](list)
-    paths = _pictures_below(folder, left_out)
+    paths = _pictures(below(folder, left_out)[1], left_out)
     _say_left_out(left_out)
     if not paths:
         raise DataError(f"{folder} holds no image. Put images there: {', '.join(IMAGE_SUFFIXES)}.")
@@ -98,21 +100,22 @@ def visible(folder: Path, left_out: dict[str, list]) -> tuple[list[Path], list[P
     return folders + linked, files
 
 
-def _pictures_below(folder: Path, left_out: dict[str, list]) -> list[Path]:
-    """Find all pictures below a folder, each folder's once, by whatever links it is reached."""
+def below(folder: Path, left_out: dict[str, list]) -> tuple[list[Path], list[Path]]:
+    """List a folder, all folders below it, each once however linked, and the files in them."""
     # Nor may a link lead back up: all classes would be in each.
     seen = {above.resolve() for way in (folder, folder.resolve()) for above in way.parents}
-    pictures, waiting = [], deque([folder])
+    found, files, waiting = list[Path](), list[Path](), deque([folder])
     while waiting:
         current = waiting.popleft()
         if (real := current.resolve()) in seen:
             continue
         seen.add(real)
-        folders, files = visible(current, left_out)
-        pictures += _pictures(files, left_out)
-        for path in folders:  # links wait until the last, so that a folder counts where it lies
+        found.append(current)
+        inner, files_here = visible(current, left_out)
+        files += files_here
+        for path in inner:  # links wait until the last, so that a folder counts where it lies
             (waiting.append if path.is_symlink() else waiting.appendleft)(path)
-    return pictures
+    return found, files
 
 
 def _pictures(files: Iterable[Path], left_out: dict[str, list]) -> list[Path]:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from .. import checks, runtime
 from ..checks import DataError
-from . import zips
+from . import drive, zips
 
 CONNECT_SECONDS = 10
 GET_ANEW = "Get the archive anew, from GitHub or from your teacher."
@@ -116,6 +116,7 @@ class Archive:
         path = _existing(runtime.path_of(named, self.variable))
         if path is None:
             raise DataError(f"{self.variable} names {named}, which does not exist. {hint}")
+        path = drive.at_hand(path)
         if path.is_dir():
             first = PurePosixPath(next(iter(self.sums()))).parent
             folder = next((f for f in (path, path / self.inner) if (f / first).is_dir()), None)

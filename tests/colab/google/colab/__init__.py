@@ -1,7 +1,7 @@
 """A stand-in for Colab's own package, as far as the course uses it. What is called is written down.
 
 STAND_IN_CALLS             the file that gets one line for each call
-STAND_IN_DRIVE             "refused", "read-only" or "full"; a Drive that works if it is not set
+STAND_IN_DRIVE             "refused", "read-only", "full" or "stuck" (at its end); if not set, it works
 STAND_IN_UPLOAD            the file that the user chooses to upload; none if it is not set
 STAND_IN_DISCONNECT_AFTER  the kernel dies when this many epochs of a training are on Drive
 """

@@ -14,16 +14,34 @@ from . import record
 
 
 def mount(mountpoint: str) -> None:
-    """Make a folder of what should become Drive."""
+    """Make a folder of what should become Drive; bring back what an unmounted one held."""
     record(f"drive.mount({mountpoint!r})")
     state = os.environ.get("STAND_IN_DRIVE")
     if state == "refused":
         raise ValueError("mount failed")
-    Path(mountpoint, "MyDrive").mkdir(parents=True, exist_ok=True)
-    if state:
-        _refuse_writing(mountpoint, {"read-only": errno.EROFS, "full": errno.ENOSPC}[state])
+    drive = Path(mountpoint, "MyDrive")
+    if _unmounted().exists():
+        if any(Path(mountpoint).iterdir()):
+            raise ValueError("Mountpoint must not already contain files")
+        _unmounted().rename(drive)
+    drive.mkdir(parents=True, exist_ok=True)
+    if number := {"read-only": errno.EROFS, "full": errno.ENOSPC}.get(state):
+        _refuse_writing(mountpoint, number)
     if epochs := os.environ.get("STAND_IN_DISCONNECT_AFTER"):
         threading.Thread(target=_die_after, args=(Path(mountpoint), int(epochs)), daemon=True).start()
+
+
+def flush_and_unmount() -> None:
+    """Put what was written out of the session's reach, as Colab does; it knows where Drive is mounted."""
+    record("drive.flush_and_unmount()")
+    if os.environ.get("STAND_IN_DRIVE") == "stuck":
+        raise ValueError("flush_and_unmount failed")
+    (drive,) = Path(os.environ["COURSE_DISK"], "drive").glob("MyDrive")
+    drive.rename(_unmounted())
+
+
+def _unmounted() -> Path:
+    return Path(os.environ["STAND_IN_CALLS"]).with_name("unmounted")
 
 
 def _refuse_writing(mountpoint: str, number: int) -> None:
