@@ -346,11 +346,7 @@ def _former(kept: Path) -> Path:
 
 
 def _sound_copy(kept: Path) -> Path | None:
-    """Find a training that is kept whole.
-
-    The former one counts where an interruption came between two renames, or the newer one is damaged, as
-    where its upload had not come to its end.
-    """
+    """Find a training that is kept whole: the former one, where the newer was interrupted or came damaged."""
     return next((copy for copy in (kept, _former(kept)) if runtime.is_sealed(copy)), None)
 
 
