@@ -57,8 +57,9 @@ notebooks: $(installed)  ## run the lessons and save them in place, for those wh
 colab: $(installed)  ## make the Colab editions of the lessons anew, for those who edit the course
 	@$(python) colab/build.py
 
-colab-parity: $(colab_installed)  ## run the Colab editions on the package versions of Colab's runtime
-	COURSE_EDITIONS_IN_FULL=1 $(colab_python) -m pytest tests/test_colab.py
+colab-parity: $(colab_installed) $(installed)  ## run the Colab editions on the package versions of Colab's runtime
+	COURSE_EDITIONS_IN_FULL=1 COURSE_OTHER_PYTHON=$(CURDIR)/$(python) \
+	    $(colab_python) -m pytest tests/test_colab.py tests/test_other_keras.py
 
 bundle-test: $(installed)  ## make the bundle, and install and run it with the network cut off
 	COURSE_BUNDLE_TEST=1 $(python) -m pytest tests/test_bundle.py

@@ -340,7 +340,7 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is damaged, holds no names of classes, was saved by a newer Keras that this one does
+        ValueError: it is damaged, holds no names of classes, was saved by another Keras that this one does
             not understand, or carries code.
 
     Example:
@@ -367,13 +367,15 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
                 classes = json.loads(archive.read(CLASSES_FILE))
         model = keras.saving.load_model(path, safe_mode=True)
     except Exception as error:  # whatever a damaged or hostile file provokes
-        if saved_by and _version(saved_by) > _version(keras.__version__):
+        theirs, ours = _version(saved_by), _version(keras.__version__)
+        if theirs > ours:
             raise checks.CourseError(
                 f"'{path.name}' was saved with Keras {saved_by}; this is Keras {keras.__version__}, which "
                 f"does not understand it. Load it with {saved_by}, or save it with {keras.__version__}."
             ) from error
+        by = f", saved with Keras {saved_by} and read with {keras.__version__}," if [] < theirs < ours else ""
         raise checks.CourseError(
-            f"'{path.name}' is damaged, or carries code of its own, which is not run here (safe mode). "
+            f"'{path.name}'{by} is damaged, or carries code of its own, which is not run here (safe mode). "
             "Load a model that you saved yourself, or one made of Keras's own layers."
         ) from error
     if classes is None:
@@ -386,8 +388,9 @@ def load(path: Path | str) -> tuple[keras.Model, list[str]]:
     return without_xla(model), classes
 
 
-def _version(text: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", text)[:3]]
+def _version(text: object) -> list[int]:
+    """Return the parts of a version, none of what is no version: a file from elsewhere may say anything."""
+    return [int(part) for part in re.findall(r"\d{1,9}", text)[:3]] if isinstance(text, str) else []
 
 
 def _check_model(model: keras.Model) -> keras.Model:

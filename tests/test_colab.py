@@ -1,5 +1,6 @@
 """The Colab editions: as generated, their badges and links, and what they do on a stand-in for Colab."""
 
+import ast
 import builtins
 import errno
 import os
@@ -7,7 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -629,6 +632,17 @@ def test_the_course_is_found_on_drive_whatever_it_is_called(tmp_path, short_cour
     assert kept_in.startswith(f"Files are kept in {machine.drive}.")
     assert helpers_file == str(machine.disk / "course" / "helpers" / "__init__.py")
     assert done.stderr == "" and not (machine.disk / "course.unfinished").exists()
+
+
+def test_a_large_drive_is_searched_from_the_outside_in_and_not_to_its_end(tmp_path):
+    (places,) = (part for part in ast.parse(SETUP_CELL).body if getattr(part, "name", "") == "places")
+    cell = {"suppress": suppress, "time": time}
+    exec(ast.unparse(places), cell)
+    for folder in ("a/b/c", "d/e", ".hidden"):
+        (tmp_path / folder).mkdir(parents=True)
+    found = [place.relative_to(tmp_path).parts for place in cell["places"](tmp_path)]
+    assert len(found) == 7 and list(map(len, found)) == sorted(map(len, found))
+    assert list(cell["places"](tmp_path, seconds=0)) == [tmp_path]
 
 
 @pytest.mark.slow

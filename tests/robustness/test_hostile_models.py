@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 
 import keras
@@ -124,18 +125,36 @@ def newer(config):
     config["keras_version"] = "99.1.0"
 
 
+def older(config):
+    config["keras_version"] = "3.0.1"
+
+
 def puzzling(config):
     config["config"]["layers"][1]["config"]["a_setting_of_the_future"] = None
 
 
-@pytest.mark.parametrize("saved_by", [newer, lambda config: None])
-def test_a_model_of_a_newer_keras_is_called_that(tmp_path, saved_by):
+@pytest.mark.parametrize("saved_by", [newer, older, lambda config: None])
+def test_a_model_of_another_keras_is_called_that(tmp_path, saved_by):
     change = with_config({"config.json": puzzling, "metadata.json": saved_by})
     path = from_elsewhere(small_model(), tmp_path / "pets.keras", changed=change)
-    what = "was saved with Keras 99.1.0; this is Keras [0-9.]+, which" if saved_by is newer else "is damaged"
-    with pytest.raises(checks.CourseError, match=what):
+    here = re.escape(keras.__version__)
+    said = {
+        newer: f"was saved with Keras 99.1.0; this is Keras {here}, which",
+        older: f"pets.keras', saved with Keras 3.0.1 and read with {here}, is damaged, or carries code",
+    }
+    with pytest.raises(checks.CourseError, match=said.get(saved_by, "pets.keras' is damaged")):
         transfer.load(path)
     understood = from_elsewhere(
         small_model(), tmp_path / "fine.keras", changed=with_config({"metadata.json": saved_by})
     )
     assert transfer.load(understood)[1] == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("version", [7, None, [], {}, "", "a newer one", -0.5])
+def test_a_model_of_no_keras_at_all_is_called_damaged(tmp_path, version):
+    change = with_config(
+        {"config.json": puzzling, "metadata.json": lambda c: c.update(keras_version=version)}
+    )
+    path = from_elsewhere(small_model(), tmp_path / "pets.keras", changed=change)
+    with pytest.raises(checks.CourseError, match="pets.keras' is damaged"):
+        transfer.load(path)
