@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from test_datasets import assert_is_the_set, course, write_folder, write_zip  # noqa: F401
+from test_datasets import assert_is_the_set, course, link, write_folder, write_zip  # noqa: F401
 
 from helpers import datasets, images, runtime
 from helpers.checks import DataError
@@ -130,15 +130,21 @@ def test_a_zip_on_drive_is_read_once(mounted, tmp_path):
 
 
 def test_a_link_into_drive_counts_as_drive(mounted, tmp_path):
-    (tmp_path / "short").symlink_to(mounted, target_is_directory=True)
+    link(tmp_path / "short", mounted)
     data = datasets.load_folder(tmp_path / "short" / "my_pets")
     assert all(Path(path).is_relative_to(local(tmp_path)) for path in data["path"])
 
 
 def test_a_progress_bar_shows_the_copying(mounted, monkeypatch, capsys):
     monkeypatch.delenv("COURSE_QUIET")
+    progress, bars = runtime.progress, []
+    monkeypatch.setattr(runtime, "progress", lambda *settings: bars.append(progress(*settings)) or bars[0])
+    (mounted / "my_pets" / "cat" / "large.jpg").write_bytes(bytes(drive.PIECE + 1))
     datasets.load_folder(mounted / "my_pets")
-    assert "Copying from Drive: " in (shown := capsys.readouterr().err) and "/8 [" in shown
+    assert "Copying from Drive: " in capsys.readouterr().err
+    assert [(bar.n, bar.total) for bar in bars] == [
+        (10, 10)
+    ]  # eight small files, and two pieces of a large one
     datasets.load_folder(mounted / "my_pets")
     assert "Copying" not in capsys.readouterr().err
 

@@ -51,7 +51,8 @@ def _copy(files: list[Path], there: Path, here: Path) -> None:
                 with file.open("rb") as opened, unfinished.open("wb") as written:
                     for piece in iter(lambda: opened.read(PIECE), b""):
                         written.write(piece)
-                        bar.update()
+                        with bar.get_lock():
+                            bar.update()
                 shutil.copystat(file, unfinished)
 
         list(pool.map(copy, files))
