@@ -38,6 +38,7 @@ check: $(installed)  ## check in a minute: layout and types of the code, tests t
 test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .
+	$(python) -m mypy
 	$(python) -m pytest $(two_files) --cov=helpers tests
 	$(python) -m pytest $(two_files) tests/notebooks notebooks
 

@@ -168,6 +168,11 @@ def own_photo(path: str | Path | None = None) -> Path:
             photo = runtime.local("own-photos", Path(name).name)
             photo.write_bytes(content)
             return photo
+    return drawn_dog()
+
+
+def drawn_dog() -> Path:
+    """Return the picture of a drawn dog, which is deleted when Python ends."""
     dog = _passing_folder() / "drawn_dog.png"
     _, encoded = cv2.imencode(".png", cv2.cvtColor(drawings.draw_pet("dog", seed=1), cv2.COLOR_RGB2BGR))
     dog.write_bytes(encoded.tobytes())  # cv2.imwrite cannot write to every Unicode path

@@ -1,95 +1,19 @@
-"""Figures to try things on: sliders, and a picture that changes as one moves them."""
+"""Figures to try things on: sliders, and a picture that changes as one moves them; a photo of one's own."""
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
-from html import escape
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import pandas as pd
 
-from . import augment, checks, colab, plots, runtime
+from . import augment, checks, colab, evaluate, images, plots, runtime, transfer
+from .framework import keras
 from .plots.figure import DescribedFigure
+from .plots.interactive import Control, Explorer, Upload
 
 HIGHEST_COST = 20  # to which the sliders for costs go
-DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-
-
-class Control(NamedTuple):
-    """One value that a figure depends on: what it is called, what it begins with, how far it goes.
-
-    A `value` of True or False gets a box to tick, any other a slider from `low` to `high`.
-    """
-
-    label: str
-    value: float | bool
-    low: float = 0
-    high: float = 1
-    step: float = 0.01
-
-    def widget(self) -> widgets.DOMWidget:
-        """Return the slider or the box."""
-        if isinstance(self.value, bool):
-            return widgets.Checkbox(self.value, description=self.label, indent=False)
-        return widgets.FloatSlider(
-            value=self.value,
-            min=self.low,
-            max=self.high,
-            step=self.step,
-            readout_format=".2f" if self.step < 1 else ".0f",
-            description=self.label,
-            style={"description_width": "15em"},
-            layout={"width": "34em"},
-        )
-
-
-class Explorer:
-    """A figure and what it depends on; Jupyter shows it with its sliders.
-
-    Where notebooks are executed to be saved or checked (see `runtime.is_quiet`), there is nobody to move
-    a slider: there it is a still figure with its description, and nothing of a widget is saved.
-
-    Args:
-        draw: makes the figure; called with a value for each control, by its name.
-        controls: name -> what can be changed, in the order in which it is shown.
-    """
-
-    def __init__(self, draw: Callable[..., DescribedFigure], controls: Mapping[str, Control]):
-        self._draw, self._controls = draw, controls
-
-    def still(self) -> DescribedFigure:
-        """Return the figure for the values that the controls begin with."""
-        return self._draw(**{name: control.value for name, control in self._controls.items()})
-
-    def widget(self) -> widgets.VBox:
-        """Return the controls, and under them the picture, which follows them."""
-        shown = {name: control.widget() for name, control in self._controls.items()}
-        picture = widgets.HTML()
-
-        def redraw(_: object = None) -> None:
-            picture.value = _as_html(self._draw(**{name: control.value for name, control in shown.items()}))
-
-        for control in shown.values():
-            control.observe(redraw, "value")
-        redraw()
-        return widgets.VBox([*shown.values(), picture])
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> tuple[dict, dict]:
-        still, metadata = self.still()._repr_mimebundle_()
-        if runtime.is_quiet():
-            return still, metadata
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget().model_id}
-        if colab.is_colab():  # it might prefer the still picture to the widget
-            return {WIDGET_VIEW: view, "text/plain": still["text/plain"]}, {}
-        return {**still, WIDGET_VIEW: view}, metadata
-
-
-def _as_html(figure: DescribedFigure) -> str:
-    """Return a figure as an image with alternative text, which the widget for images could not carry."""
-    source = b64encode(figure.png(DOTS_PER_INCH)).decode("ascii")
-    return f'<img src="data:image/png;base64,{source}" alt="{escape(figure.alt_text)}" decoding="sync">'
+SURE = 0.9  # a lower probability is no answer
 
 
 def augmentation(
@@ -194,3 +118,47 @@ def threshold(
         "cost_of_second": Control(f"{second} taken for {first} costs", costs[1], 0, HIGHEST_COST, 1),
     }
     return Explorer(draw, controls)
+
+
+def own_photo(
+    model: keras.Model,
+    path: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    sure: float = SURE,
+) -> Upload | DescribedFigure:
+    """Show what a model says of a photo: the picture, where the evidence lies, and each class's probability.
+
+    In JupyterLab there is a button to choose a photo, and a drawn dog stands in until then. On Colab, whose
+    widgets take no file of a megabyte (github.com/jupyter-widgets/ipywidgets/issues/3452), the cell itself
+    asks for an upload. Where no class reaches `sure`, the answer is "neither". A model may be sure and wrong
+    all the same, of a teapot for instance: it knows only its classes.
+
+    Args:
+        model: from `transfer.build_classifier` or `transfer.load`.
+        path: a photo's; None for the button.
+        classes: the model's, if it does not know them.
+        sure: from which probability on an answer counts, 0 to 1.
+
+    Raises:
+        CourseError: there is no file at `path`, or no picture in it; or a number outside its range.
+
+    Example:
+        >>> base = backbones.load("efficientnet_lite0", image_size=64)
+        >>> model = transfer.build_classifier(base, ("cat", "dog"))
+        >>> shown = explore.own_photo(model)  # in a notebook: with its button
+        >>> print(shown.still().alt_text.split(":")[0])
+        Neither is sure
+
+    See also: `evaluate.predict_photo` for the numbers alone.
+    """
+    checks.number("sure", sure, 0, 1)
+    transfer.base_of(model)
+
+    def draw(photo: Path) -> DescribedFigure:
+        probabilities = evaluate.predict_photo(model, photo, classes)
+        picture = images.read(photo, model.input_shape[1])
+        return plots.answer(picture, evaluate.grad_cam(model, picture), probabilities, sure)
+
+    if path is not None or (colab.is_colab() and not runtime.is_quiet()):
+        return draw(colab.own_photo(path))
+    return Upload(draw, colab.drawn_dog())

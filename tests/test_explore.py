@@ -5,13 +5,17 @@ import sys
 from base64 import b64decode
 from types import ModuleType
 
+import cv2
+import keras
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers import augment, drawings, explore
+from helpers import augment, checks, colab, drawings, evaluate, explore, images, transfer
 from helpers.course import lessons
+from helpers.plots import interactive
 from helpers.runtime import COURSE_FOLDER
 
 CATS_DOGS = np.array(["cat", "cat", "cat", "dog", "dog", "dog"])
@@ -52,15 +56,15 @@ def test_what_is_saved_is_a_still_figure_the_same_each_time(card):
 
 def test_live_it_is_a_widget_that_can_fall_back_on_the_still_figure(live, card):
     content, metadata = explore.augmentation(card)._repr_mimebundle_()
-    assert set(content) == {"image/png", "text/plain", explore.WIDGET_VIEW}
-    assert content[explore.WIDGET_VIEW]["model_id"] and metadata["image/png"]["alt"]
+    assert set(content) == {"image/png", "text/plain", interactive.WIDGET_VIEW}
+    assert content[interactive.WIDGET_VIEW]["model_id"] and metadata["image/png"]["alt"]
 
 
 def test_on_colab_the_widget_has_no_picture_beside_it(live, card, monkeypatch):
     monkeypatch.setitem(sys.modules, "google", ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", ModuleType("google.colab"))
     content, _ = explore.augmentation(card)._repr_mimebundle_()
-    assert set(content) == {"text/plain", explore.WIDGET_VIEW}
+    assert set(content) == {"text/plain", interactive.WIDGET_VIEW}
 
 
 @pytest.mark.parametrize(
@@ -140,3 +144,103 @@ def test_a_lesson_is_saved_with_the_still_figure_and_no_widget(live, tmp_path):
     (output,) = notebook.cells[0].outputs
     assert set(output.data) == {"image/png", "text/plain"} and output.metadata["image/png"]["alt"]
     assert "widgets" not in notebook.metadata
+
+
+# --- a photo of one's own ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def model():
+    pictures = keras.Input((32, 32, 3))
+    base = keras.Model(pictures, keras.layers.Conv2D(8, 3, strides=8, name="conv")(pictures), name="small")
+    return transfer.build_classifier(base, ("cat", "dog"))
+
+
+def png(seed: int, size: int = 48) -> bytes:
+    return cv2.imencode(".png", drawings.draw_pet("cat", seed, size)[:, :, ::-1])[1].tobytes()
+
+
+def press(box, content: bytes, version: int) -> None:
+    """Choose a file, as ipywidgets of this version tells the kernel of it."""
+    button, file = box.children[0], {"name": "rex.jpg", "content": content}
+    value = {"rex.jpg": file} if version == 7 else (file,)
+    button.notify_change({"name": "value", "old": (), "new": value, "owner": button, "type": "change"})
+
+
+def test_until_a_photo_is_chosen_a_drawn_dog_stands_in(model):
+    shown = explore.own_photo(model)
+    assert "bars: " in shown.still().alt_text
+    box = shown.widget()
+    assert box.children[0].description == "Choose a photo" and box.children[0].accept == "image/*"
+    assert picture(box)[1] == shown.still().alt_text
+
+
+@pytest.mark.parametrize("version", [7, 8])
+def test_a_chosen_photo_is_shown_at_once(model, version, tmp_path):
+    box = explore.own_photo(model).widget()
+    before = picture(box)
+    press(box, memoryview(png(5)), version)
+    after = picture(box)
+    assert after != before
+    (tmp_path / "rex.png").write_bytes(png(5))
+    first = evaluate.predict_photo(model, tmp_path / "rex.png")
+    assert f"{first.index[0]} {first.iloc[0]:.2f}" in after[1]
+    press(box, png(6), version)
+    assert picture(box) != after
+
+
+def test_what_is_no_picture_is_said_and_the_next_one_is_shown(model):
+    box = explore.own_photo(model).widget()
+    press(box, b"no picture", 8)
+    assert 'role="alert"' in box.children[-1].value and "This file" in box.children[-1].value
+    assert "/" not in re.sub(r"</p>", "", box.children[-1].value), "the path of a passing file says nothing"
+    press(box, png(5), 8)
+    assert picture(box)[0].startswith(b"\x89PNG")
+
+
+def test_nothing_chosen_changes_nothing(model):
+    box = explore.own_photo(model).widget()
+    before = picture(box)
+    for version, value in ((7, {}), (8, ())):
+        button = box.children[0]
+        button.notify_change({"name": "value", "old": (), "new": value, "owner": button, "type": "change"})
+        assert picture(box) == before, version
+
+
+def test_on_colab_the_cell_asks_for_an_upload(model, monkeypatch, live, tmp_path):
+    (tmp_path / "rex.png").write_bytes(png(5))
+    monkeypatch.setattr(colab, "is_colab", lambda: True)
+    monkeypatch.setattr(colab, "own_photo", lambda path: tmp_path / "rex.png")
+    figure = explore.own_photo(model)
+    assert isinstance(figure, explore.DescribedFigure) and "bars: " in figure.alt_text
+
+
+def test_with_a_path_there_is_nothing_to_press(model, tmp_path):
+    (tmp_path / "rex.png").write_bytes(png(5))
+    assert isinstance(explore.own_photo(model, tmp_path / "rex.png"), explore.DescribedFigure)
+    with pytest.raises(checks.MissingFile, match="no file"):
+        explore.own_photo(model, tmp_path / "bello.png")
+    with pytest.raises(images.UnreadableImage):
+        (tmp_path / "rex.png").write_bytes(b"no picture")
+        explore.own_photo(model, tmp_path / "rex.png")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"dog": 0.98, "cat": 0.02}, "dog: 0.98."),
+        ({"dog": 0.89, "cat": 0.11}, "Neither is sure: dog 0.89, cat 0.11."),
+        ({"crow": 0.5, "robin": 0.3, "wren": 0.2}, "None is sure: crow 0.50, robin 0.30, wren 0.20."),
+    ],
+)
+def test_neither_where_the_answer_is_unsure(values, said):
+    figure = explore.plots.answer(
+        np.full((32, 32, 3), 128, np.uint8), np.ones((2, 2)), pd.Series(values), sure=0.9
+    )
+    assert figure.alt_text.startswith(said)
+    assert figure.get_suptitle() == said.rstrip(".")
+
+
+def test_from_where_on_an_answer_counts_is_a_probability(model):
+    with pytest.raises(checks.CourseError, match="sure is 90. Give a number from 0 to 1"):
+        explore.own_photo(model, sure=90)

