@@ -50,7 +50,7 @@ def take(source):
     return course.is_dir()
 
 
-def places(*first, seconds=20):
+def places(*first, seconds=10):
     """Go through folders and what lies in them, the newest first; Drive may be too large for all."""
     waiting, end = [*first], time.monotonic() + seconds
     for place in waiting:
@@ -68,7 +68,7 @@ if not (course.is_dir() or (folder and take(folder))):
         if subprocess.run(["git", "clone", "-q", "--depth=1", "-b", branch, address, course]).returncode:
             sys.exit(f"No course came from {address}, branch {branch}: check both, and run this cell again.")
     elif folder:
-        print("Looking for the course on your Drive, for 20 seconds at most …")
+        print("Looking for the course on your Drive, for 10 seconds at most …")
         for place in places(folder, disk / "drive" / "MyDrive"):
             if take(place):
                 print(f"It is in {place}.")
