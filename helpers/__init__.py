@@ -21,7 +21,7 @@ Lesson 4, a new head on a base network:
     features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
 Lesson 5, the base network learns along, and the result is looked at:
     transfer.base_of, transfer.unfreeze, transfer.fine_tune, transfer.save, transfer.load,
-    evaluate.predict, evaluate.predict_photo, evaluate.report, evaluate.summarise_curve,
+    evaluate.predict, evaluate.report, evaluate.summarise_curve,
     evaluate.worst_mistakes, evaluate.grad_cam, explore.threshold, explore.own_photo,
     colab.training_folder
 Lesson 6, strategies compared; its modules but the first two are in `helpers.study`:

@@ -326,11 +326,13 @@ class KeptCopy(keras.callbacks.Callback):
         unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")
         try:
             shutil.rmtree(unfinished, ignore_errors=True)
+            is_sound = runtime.is_sealed(self.kept)
+            if is_sound:  # and has stood for an epoch
+                shutil.rmtree(self.former, ignore_errors=True)
             shutil.copytree(self.folder, unfinished)
             # The sum is that of the original: where two notebooks write here at once, it fits neither.
             (unfinished / runtime.SEAL).write_text(runtime.digest(self.folder), encoding="ascii")
-            if runtime.is_sealed(self.kept):
-                shutil.rmtree(self.former, ignore_errors=True)
+            if is_sound:
                 self.kept.rename(self.former)
             shutil.rmtree(self.kept, ignore_errors=True)  # a damaged one: the former is all there is
             unfinished.rename(self.kept)
