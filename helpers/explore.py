@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from . import augment, checks, colab, evaluate, images, plots, runtime, transfer
+from . import augment, checks, colab, evaluate, images, plots, transfer
 from .framework import keras
 from .plots.figure import DescribedFigure
 from .plots.interactive import Control, Explorer, Upload
@@ -159,6 +159,6 @@ def own_photo(
         picture = images.read(photo, model.input_shape[1])
         return plots.answer(picture, evaluate.grad_cam(model, picture), probabilities, sure)
 
-    if path is not None or (colab.is_colab() and not runtime.is_quiet()):
+    if path is not None or colab.is_colab():
         return draw(colab.own_photo(path))
     return Upload(draw, colab.drawn_dog())

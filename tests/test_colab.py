@@ -407,7 +407,7 @@ SMALLER = {
 
 
 # What says where files lie, or asks the session for something: on Colab it does otherwise than elsewhere.
-OF_THE_SESSION = {"colab", "runtime", "folder"}
+OF_THE_SESSION = {"colab", "explore", "runtime", "folder"}
 
 
 def is_run_in_part(name: str) -> bool:
