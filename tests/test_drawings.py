@@ -1,4 +1,4 @@
-"""Drawn pets: repeatable, varied, and told apart by shape alone."""
+"""Drawn pets and birds: repeatable, varied, and told apart; pets by shape alone."""
 
 import time
 
@@ -69,6 +69,31 @@ def test_colour_does_not_tell_the_label(pets, labels):
 @pytest.mark.slow
 def test_shape_tells_the_label(pets, labels):
     assert accuracy(np.stack([edges(pet) for pet in pets]), labels) > 0.95
+
+
+@pytest.mark.parametrize("size", [16, 224])
+def test_birds_have_shape_and_range_and_are_repeatable(size):
+    birds = {label: drawings.draw_bird(label, seed=5, size=size) for label in drawings.BIRDS}
+    for label, bird in birds.items():
+        assert bird.shape == (size, size, 3) and bird.dtype == np.uint8 and bird.std() > 20
+        assert np.array_equal(bird, drawings.draw_bird(label, seed=5, size=size))
+    assert len({bird.tobytes() for bird in birds.values()}) == 3
+
+
+def test_other_birds_are_refused():
+    with pytest.raises(ValueError, match="label is 'cat'. Choose one of crow, robin, sparrow"):
+        drawings.draw_bird("cat", 0)
+
+
+@pytest.mark.slow
+def test_the_bird_tells_its_class_and_what_is_round_it_does_not():
+    """One in three would be right by chance."""
+    numbers = np.arange(300) % 3
+    birds = np.stack([drawings.draw_bird(list(drawings.BIRDS)[n], i, 128) for i, n in enumerate(numbers)])
+    assert len({bird.tobytes() for bird in birds}) == len(birds)
+    top = birds[:, :16].reshape(300, -1, 3)
+    assert accuracy(np.hstack([top.mean(axis=1), top.std(axis=1)]), numbers) < 0.42
+    assert accuracy(np.stack([edges(bird) for bird in birds]), numbers) > 0.46
 
 
 def test_drawing_is_fast():

@@ -1,8 +1,9 @@
-"""Pictures that anyone may copy: cats and dogs drawn with OpenCV from a seed, and a test card.
+"""Pictures that anyone may copy: cats, dogs and birds drawn with OpenCV from a seed, and a test card.
 
 They stand in for photographs where none may be shown, and where none can be had. Everything but the
 animal's shape (colours, markings, background, things lying about, size, place, tilt) is drawn from the
-same distribution for both labels, so a model can tell them apart by shape alone.
+same distribution for both labels, so a model can tell them apart by shape alone. Birds differ in
+colours, too.
 """
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 
 from .. import checks
 from .animals import FURS, HEADS, IRISES, PINKS, Coat, body, cat_head
+from .birds import BIRDS, bird
 from .scenery import BACKGROUNDS, lit, thing
 from .sheet import BRIGHT, DARK, WHITE, Points, Sheet, ellipse, moved, pick
 
@@ -58,6 +60,42 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
     body(sheet, coat, label, facing=1 if turn > 0 else -1)
     sheet.place(x * size, y * size, unit * size, tilt)
     HEADS[label](sheet, coat, turn)
+    if rng.random() < 0.25:
+        thing(sheet, rng, lowest=True)
+    return lit(sheet.image, rng)
+
+
+def draw_bird(label: str, seed: int, size: int = 256) -> np.ndarray:
+    """Draw a robin (red breast, thin beak), a sparrow (streaks, stout beak) or a crow (black, heavy beak).
+
+    They vary as birds do: young robins have no red, hens of sparrows no bib, hooded crows a grey trunk.
+
+    Args:
+        label: 'crow', 'robin' or 'sparrow'.
+        seed: a whole number from 0 on; the same label, seed and size give the same picture.
+        size: pixels a side.
+
+    Returns:
+        uint8 array `(size, size, 3)`, red-green-blue, 0-255.
+
+    Raises:
+        ValueError: for any other label, or a number below its least.
+
+    Example:
+        >>> drawings.draw_bird("robin", seed=8, size=64).shape
+        (64, 64, 3)
+    """
+    checks.choice("label", label, BIRDS)
+    checks.whole_number("seed", seed, 0)
+    checks.whole_number("size", size, 1)
+    rng = np.random.default_rng([seed, len(LABELS) + list(BIRDS).index(label)])
+    sheet = Sheet(size)
+    pick(rng, BACKGROUNDS)(sheet, rng)
+    for _ in range(rng.integers(0, 3)):
+        thing(sheet, rng)
+    unit, x, y = rng.uniform(0.15, 0.24), rng.uniform(0.36, 0.64), rng.uniform(0.42, 0.6)
+    sheet.place(x * size, y * size, unit * size, rng.uniform(-10, 10))
+    bird(sheet, label, int(rng.choice([-1, 1])), rng)
     if rng.random() < 0.25:
         thing(sheet, rng, lowest=True)
     return lit(sheet.image, rng)
