@@ -24,10 +24,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 COURSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(COURSE))  # where `helpers` lies
 
-from helpers.course import editions
+from helpers.course import editions, lessons
 
 _TRAINS = re.compile(r"\b(transfer|strategies)\.\w+\(")  # the modules by which lessons train networks
-_LOCAL_SETUP = re.compile(r'^(import sys|sys\.path\.insert\(0, "\.\."\).*)\n', re.MULTILINE)
+_LOCAL_SETUP = re.compile(r'^(import sys|sys\.path\.insert\(0, "\.\.(/\.\.)?"\).*)\n', re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 _LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")  # pictures may be linked
 _BADGE_LINE = re.compile(r"\n\[!\[Open in Colab\]\(\S+\)\]\(\S+\)\n")
@@ -66,7 +66,7 @@ class Repository:
 
 
 def edition(master: NotebookNode, name: str, repository: Repository, setup_cell: str) -> NotebookNode:
-    """Return the Colab edition of the lesson `master`, whose file is called `name`."""
+    """Return the Colab edition of `master`, which lies at `name` below notebooks/."""
     cells = []
     solutions = {cell.id: folded_solution(cell) for cell in master.cells if editions.is_solution(cell)}
     for cell in editions.hide_solutions(deepcopy(master)).cells:
@@ -76,14 +76,14 @@ def edition(master: NotebookNode, name: str, repository: Repository, setup_cell:
             cells.append(_form(with_form_fields(setup_cell, repository), "colab-setup"))
             cell.source = re.sub(r"\n{3,}", "\n\n", _LOCAL_SETUP.sub("", cell.source)).strip("\n")
         if cell.cell_type == "markdown":
-            cell.source = with_links(cell.source, repository)
+            cell.source = with_links(cell.source, repository, Path(name).parent)
         cells.append(cell)
         if cell.id in solutions:
             cells.append(solutions[cell.id])
     cells.append(_form(END_CELL, "colab-end"))
-    cells[0].source = with_badge(cells[0].source, name, repository)
+    cells[0].source = with_badge(cells[0].source, Path(name).name, repository)
     metadata = deepcopy(master.metadata)
-    metadata["colab"] = {"name": name, "provenance": [], "toc_visible": True}
+    metadata["colab"] = {"name": Path(name).name, "provenance": [], "toc_visible": True}
     if trains(master):
         metadata["accelerator"] = "GPU"
     return new_notebook(cells=cells, metadata=metadata)
@@ -111,17 +111,18 @@ def with_form_fields(setup_cell: str, repository: Repository) -> str:
     return _with_values(setup_cell, repository).strip("\n")
 
 
-def with_links(text: str, repository: Repository) -> str:
+def with_links(text: str, repository: Repository, folder: Path = Path()) -> str:
     """Return Markdown whose relative links lead to Colab or GitHub, or are plain text for want of an address.
 
-    Links within a lesson become plain text as well: Colab has no anchors for headings.
+    They are relative to `folder`, below notebooks/. Links within a lesson become plain text as well: Colab
+    has no anchors for headings.
     """
 
     def picture(match: re.Match) -> str:
         words, target = match.groups()
         if _is_address(target):
             return match[0]
-        return f"![{words}]({repository.raw(_in_course(target))})" if repository else words
+        return f"![{words}]({repository.raw(_in_course(folder / target))})" if repository else words
 
     def link(match: re.Match) -> str:
         words, target = match.groups()
@@ -130,9 +131,9 @@ def with_links(text: str, repository: Repository) -> str:
             return match[0]
         if not file or not repository:
             return words
-        if re.fullmatch(r"\d\d_\w+\.ipynb", file):
-            return f"[{words}]({repository.on_colab(file)})"
-        return f"[{words}]({repository.page(_in_course(file))})"
+        if file.endswith(".ipynb"):
+            return f"[{words}]({repository.on_colab(Path(file).name)})"
+        return f"[{words}]({repository.page(_in_course(folder / file))})"
 
     return _LINK.sub(link, _PICTURE.sub(picture, text))
 
@@ -141,7 +142,7 @@ def _is_address(target: str) -> bool:
     return re.match(r"https?:|mailto:", target) is not None
 
 
-def _in_course(target: str) -> str:
+def _in_course(target: Path) -> str:
     """Return a link's target, relative to notebooks/, as a path from the course's folder."""
     return (COURSE / "notebooks" / target).resolve().relative_to(COURSE).as_posix()
 
@@ -153,10 +154,14 @@ def with_badge(title: str, lesson: str, repository: Repository) -> str:
     return f"{heading}\n\n{repository.badge(lesson)}\n{rest}" if repository else title
 
 
-def readme_with_badges(readme: str, lessons: list[Path], repository: Repository) -> str:
+def readme_with_badges(readme: str, notebooks: list[Path], repository: Repository) -> str:
     """Return the README with a badge for each lesson between its two marks, or with none."""
-    badges = [f"- Lesson {int(path.name[:2])}: {repository.badge(path.name)}\n" for path in lessons]
+    badges = [f"- {_title(path.stem)}: {repository.badge(path.name)}\n" for path in notebooks]
     return _BADGES_IN_README.sub(lambda _: "".join(["\n", *badges, "\n"] if repository else []), readme)
+
+
+def _title(name: str) -> str:
+    return f"Lesson {int(name[:2])}" if name[0].isdigit() else name.replace("_", " ").capitalize()
 
 
 def as_bytes(notebook: NotebookNode) -> bytes:
@@ -166,13 +171,15 @@ def as_bytes(notebook: NotebookNode) -> bytes:
 
 def files(course: Path, repository: Repository) -> dict[Path, bytes]:
     """Return all that is generated (editions, README, lessons whose badge changes): path -> content."""
-    lessons = sorted((course / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    masters = lessons.find(folder=course / "notebooks")
     setup_cell = (course / "colab" / "setup_cell.py").read_text(encoding="utf-8")
     readme = course / "README.md"
-    made = {readme: readme_with_badges(readme.read_text(encoding="utf-8"), lessons, repository).encode()}
-    for path in lessons:
+    made = {readme: readme_with_badges(readme.read_text(encoding="utf-8"), masters, repository).encode()}
+    for path in masters:
         master = nbformat.read(path, as_version=4)
-        made[course / "colab" / path.name] = as_bytes(edition(master, path.name, repository, setup_cell))
+        made[course / "colab" / path.name] = as_bytes(
+            edition(master, lessons.place(path).as_posix(), repository, setup_cell)
+        )
         title = with_badge(master.cells[0].source, path.name, repository)
         if title != master.cells[0].source:
             master.cells[0].source = title

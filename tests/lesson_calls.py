@@ -31,7 +31,8 @@ def called_in(code: ast.Module) -> set[str]:
     return {f"{a}.{b}" for a, b in pairs if a in modules and callable(getattr(modules[a], b))}
 
 
-CODE = {int(path.name[:2]): code_of(path) for path in lessons.find()}
+# By the lesson's number, "01"; by name where it is one of the appendix.
+CODE = {path.name[:2] if path.name[0].isdigit() else path.stem: code_of(path) for path in lessons.find()}
 MODULES = {name: module for code in CODE.values() for name, module in modules_of(code).items()}
 CALLED = {number: called_in(code) for number, code in CODE.items()}
 

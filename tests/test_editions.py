@@ -76,8 +76,8 @@ def test_the_command_makes_it(monkeypatch, tmp_path, capsys):
     left.touch()
     assert commands.main(["student"]) == 0
     assert str(tmp_path / "student") in capsys.readouterr().out
-    expected = [*(path.name for path in lessons.find()), meeting.NAME]
-    assert sorted(path.name for path in left.parent.glob("*.ipynb")) == expected
+    made = {path.relative_to(left.parent) for path in left.parent.rglob("*.ipynb")}
+    assert made == {*map(lessons.place, lessons.find()), Path(meeting.NAME)}
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_no_line_of_a_solution_is_left_anywhere(handed_out):
 
 
 def test_it_has_no_outputs(handed_out):
-    cells = [cell for path in (handed_out / "notebooks").glob("*.ipynb") for cell in code(path)]
+    cells = [cell for path in (handed_out / "notebooks").rglob("*.ipynb") for cell in code(path)]
     assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)
 
 

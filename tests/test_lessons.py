@@ -57,6 +57,38 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture
+def with_appendix(tmp_path):
+    """A lesson, and two notebooks that are none."""
+    (tmp_path / "appendix").mkdir()
+    write(tmp_path / "01_first.ipynb", "# Lesson 1\n\n[Mine](appendix/mine.ipynb)", ("a", [], "1"))
+    links = "[one](../01_first.ipynb), [other](other.ipynb), [term](../glossary.md), [guide](../README.md)"
+    write(tmp_path / "appendix" / "mine.ipynb", f"# Appendix: Mine\n\n{links}", ("a", [], "1"))
+    write(tmp_path / "appendix" / "other.ipynb", "# Appendix: Other", ("a", [], "1"))
+    (tmp_path / "glossary.md").write_text("# Glossary", encoding="utf-8")
+    return tmp_path
+
+
+def test_the_appendix_comes_after_the_lessons_and_is_called_by_name(with_appendix):
+    names = [lessons.place(path).as_posix() for path in lessons.find(folder=with_appendix)]
+    assert names == ["01_first.ipynb", "appendix/mine.ipynb", "appendix/other.ipynb"]
+    chosen = lessons.find(["mine", "1"], with_appendix)
+    assert [path.name for path in chosen] == ["01_first.ipynb", "mine.ipynb"]
+    with pytest.raises(lessons.NoSuchLesson, match=r"no lesson yours. Choose from 01, mine, other"):
+        lessons.find(["yours"], with_appendix)
+
+
+@pytest.mark.slow
+def test_pages_of_the_appendix_lie_among_the_lessons_and_link_to_them(with_appendix, tmp_path):
+    build = tmp_path / "build"
+    list(lessons.run(lessons.find(["1", "mine"], with_appendix), build))
+    assert 'href="mine.html"' in (build / "html" / "01_first.html").read_text(encoding="utf-8")
+    page = (build / "html" / "mine.html").read_text(encoding="utf-8")
+    links = re.findall(r'href="([a-z0-9_.]+)"', page)
+    assert links == ["index.html", "01_first.html", "other.html", "glossary.html"]
+    assert "guide" in page and (build / "html" / "glossary.html").is_file()
+
+
 @pytest.fixture(scope="module")
 def run(folder, tmp_path_factory):
     """What came of running them: the results, the failure, the build folder."""

@@ -22,6 +22,7 @@ TAGS = {"photo", "headline", "readme", "local-only"} | {
 LINES_A_CELL = 20
 BYTES_A_LESSON = 500_000
 SETUP = 'import sys\n\nsys.path.insert(0, "..")  # the course\'s own folder, where `helpers` lives\n'
+SETUP_BELOW = SETUP.replace('".."', '"../.."')  # of the appendix
 CREDITS = ("https://phamdinhkhanh.github.io/2020/04/15/TransferLearning.html", "ardamavi/Dog-Cat-Classifier")
 BELITTLING = r"\b(easily|just|simply|obviously|of course)\b"
 TEX = r"\$|\\\(|\\\[|\\[a-z]+\{"
@@ -64,9 +65,9 @@ def headings_are_in_order(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """One title with the lesson's number; sections numbered 1, 2, 3 …; no level left out."""
     found = [heading for cell in prose(notebook) for heading in headings(cell)]
     titles = [text for level, text in found if level == 1]
-    number = int(path.name[:2])
-    if len(titles) != 1 or not titles[0].startswith(f"Lesson {number}: "):
-        yield f"the one title should begin with 'Lesson {number}: ', not {titles}"
+    start = "Appendix: " if is_appendix(path) else f"Lesson {int(path.name[:2])}: "
+    if len(titles) != 1 or not titles[0].startswith(start):
+        yield f"the one title should begin with {start!r}, not {titles}"
     numbers = [
         int(match[1]) for level, text in found if level == 2 and (match := re.match(r"(\d+)\. ", text))
     ]
@@ -82,10 +83,11 @@ def standing_cells_are_there(notebook: NotebookNode, path: Path) -> Iterator[str
     by_id = {cell.id: cell for cell in notebook.cells}
     if notebook.cells[0].id != "title":
         yield f"the first cell is `{notebook.cells[0].id}`, not `title`"
-    for credit in CREDITS:
+    for credit in () if is_appendix(path) else CREDITS:
         if credit not in by_id.get("title", notebook.cells[0]).source:
             yield f"title: does not credit {credit}"
-    if code(notebook)[0].id != "setup" or SETUP.splitlines()[-1] not in code(notebook)[0].source:
+    setup = SETUP_BELOW if is_appendix(path) else SETUP
+    if code(notebook)[0].id != "setup" or setup.splitlines()[-1] not in code(notebook)[0].source:
         yield "the first code cell is not `setup`, or does not put the course's folder on the path"
     if "## Summary" not in by_id.get("summary", notebook.cells[0]).source:
         yield "no cell `summary` with the heading '## Summary'"
@@ -191,7 +193,7 @@ def no_widget_is_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
 def the_readmes_pictures_are_the_lessons(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """A picture that the README shows is the one that the lesson shows."""
     for name, picture in lessons.readme_figures(notebook).items():
-        saved = path.parent / "figures" / name
+        saved = lessons.above(path) / "figures" / name
         if not saved.is_file() or saved.read_bytes() != picture:
             yield f"figures/{name} is not the picture in this lesson, tagged `readme`: {SAVE}"
 
@@ -263,6 +265,9 @@ CHECKS = [
     metadata_are_the_same_everywhere,
 ]
 
+# What is no step of the course needs no exercises, and leads wherever it likes.
+LESSONS_ONLY = [exercises_follow_nbgrader, questions_have_folded_answers, the_next_lesson_is_linked]
+
 # --- what they look at --------------------------------------------------------------------------------
 
 
@@ -273,6 +278,10 @@ def read(path: Path) -> NotebookNode:
         notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     return notebook
+
+
+def is_appendix(path: Path) -> bool:
+    return path.parent.name == lessons.APPENDIX
 
 
 def code(notebook: NotebookNode) -> list[NotebookNode]:
@@ -324,8 +333,15 @@ def found_in_prose(notebook: NotebookNode, pattern: str, flags: int = 0) -> Iter
 # --- the lessons pass them ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path, check",
+    [
+        pytest.param(path, check, id=f"{path.stem}-{check.__name__}")
+        for path in lessons.find()
+        for check in CHECKS
+        if not (is_appendix(path) and check in LESSONS_ONLY)
+    ],
+)
 def test_lesson(path, check):
     problems = list(check(read(path), path))
     assert not problems, "\n".join(problems)
@@ -385,6 +401,17 @@ def good_lesson() -> NotebookNode:
     notebook = lessons.publishable(new_notebook(cells=cells))
     for count, cell in enumerate(code(notebook), start=1):
         cell.execution_count = count
+    return notebook
+
+
+def good_appendix() -> NotebookNode:
+    """Return one of the appendix in which nothing is wrong: a lesson without exercises, a folder deeper."""
+    notebook, left_out = good_lesson(), re.compile(r"exercise|add|multiply|questions")
+    notebook.cells = [cell for cell in notebook.cells if not left_out.match(cell.id)]
+    put("title", notebook, source="# Appendix: Good")
+    put("setup", notebook, source=SETUP_BELOW)
+    put("look", notebook, source="## 1. Look\n\n[on](../02_next.ipynb)")
+    put("summary", notebook, source="## Summary")
     return notebook
 
 
@@ -498,6 +525,25 @@ def test_a_fault_is_found(check, spoil, path):
     spoil(notebook)
     nbformat.write(notebook, path)
     assert list(check(read(path), path))
+
+
+APPENDIX_FAULTS = [
+    (headings_are_in_order, partial(put, "title", source="# Lesson 1: Good")),
+    (standing_cells_are_there, partial(put, "setup", source=SETUP)),
+    (links_resolve, partial(say, "[gone](02_next.ipynb)")),
+]
+
+
+def test_the_appendix_is_held_to_what_makes_sense_for_it(path):
+    appendix = path.parent / lessons.APPENDIX / "good.ipynb"
+    appendix.parent.mkdir()
+    nbformat.write(good_appendix(), appendix)
+    of_all = [check for check in CHECKS if check not in LESSONS_ONLY]
+    assert [problem for check in of_all for problem in check(read(appendix), appendix)] == []
+    for check, spoil in APPENDIX_FAULTS:
+        notebook = good_appendix()
+        spoil(notebook)
+        assert list(check(notebook, appendix)), check.__name__
 
 
 def test_a_repeated_id_is_refused(path):

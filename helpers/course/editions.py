@@ -98,4 +98,6 @@ def write_student_edition(masters: list[Path], folder: Path) -> None:
         copy_for_all_systems(COURSE_FOLDER / name, folder / name)
     for path in masters:
         notebook = lessons.publishable(nbformat.read(path, as_version=4))
-        nbformat.write(hide_solutions(notebook), folder / "notebooks" / path.name)
+        target = folder / "notebooks" / lessons.place(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(hide_solutions(notebook), target)

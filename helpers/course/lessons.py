@@ -20,6 +20,7 @@ from ..runtime import COURSE_FOLDER
 from . import pages
 
 MASTERS = COURSE_FOLDER / "notebooks"
+APPENDIX = "appendix"  # the folder beside the lessons for what is no step of the course, and has no number
 REFERENCES = ("glossary.md", "when_things_fail.md")  # beside the lessons, which link to them
 BUILD = COURSE_FOLDER / "build"
 SECONDS_A_CELL = 600  # no cell needs a tenth of this; it ends one that hangs
@@ -57,17 +58,32 @@ class LessonFailed(Exception):
         self.notebook = notebook
 
 
-def find(numbers: Iterable[str] = (), folder: Path = MASTERS) -> list[Path]:
-    """Return the lessons' paths in order: all of them, or those with these numbers (`3` or `03`).
+def find(names: Iterable[str] = (), folder: Path = MASTERS) -> list[Path]:
+    """Return the notebooks' paths: the lessons in order, then those of the appendix.
 
-    Raises NoSuchLesson for a number that none of them has.
+    Args:
+        names: only these: a lesson by its number (`3` or `03`), one of the appendix by its name.
+        folder: where the lessons lie, and the appendix in a folder of its own.
+
+    Raises:
+        NoSuchLesson: a number or a name that none of them has.
     """
     lessons = {path.name[:2]: path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))}
-    wanted = sorted({number.zfill(2) for number in numbers}) or list(lessons)
-    for number in wanted:
-        if number not in lessons:
-            raise NoSuchLesson(f"There is no lesson {number}. Choose from {', '.join(lessons)}.")
-    return [lessons[number] for number in wanted]
+    lessons |= {path.stem: path for path in sorted(folder.glob(f"{APPENDIX}/*.ipynb"))}
+    wanted = {name.zfill(2).removesuffix(".ipynb") for name in names} or set(lessons)
+    for name in sorted(wanted - set(lessons)):
+        raise NoSuchLesson(f"There is no lesson {name}. Choose from {', '.join(lessons)}.")
+    return [path for name, path in lessons.items() if name in wanted]
+
+
+def above(path: Path) -> Path:
+    """Return the lessons' folder: the notebook's own, or that of the appendix that it lies in."""
+    return path.parent.parent if path.parent.name == APPENDIX else path.parent
+
+
+def place(path: Path) -> Path:
+    """Return where a notebook lies below the lessons' folder: `03_….ipynb`, or `appendix/….ipynb`."""
+    return path.relative_to(above(path))
 
 
 def kernel_environment() -> dict[str, str]:
@@ -138,7 +154,7 @@ def run(lessons: list[Path], build: Path = BUILD) -> Iterator[LessonRun]:
     that ran. A lesson that fails ends it, since later ones build on it: its outputs so far are saved,
     then LessonFailed is raised.
     """
-    for reference in (path.parent / name for path in lessons[:1] for name in REFERENCES):
+    for reference in (above(path) / name for path in lessons[:1] for name in REFERENCES):
         if reference.is_file():
             pages.write_reference(reference, build / "html")
     results = []
@@ -179,8 +195,8 @@ def save_masters(lessons: list[Path]) -> None:
             notebook = publishable(execute(path, on_cell=bar.update))
             nbformat.write(notebook, path)
             for name, picture in readme_figures(notebook).items():
-                (path.parent / "figures").mkdir(exist_ok=True)
-                (path.parent / "figures" / name).write_bytes(picture)
+                (above(path) / "figures").mkdir(exist_ok=True)
+                (above(path) / "figures" / name).write_bytes(picture)
 
 
 def readme_figures(notebook: NotebookNode) -> dict[str, bytes]:

@@ -15,28 +15,31 @@ TEMPLATE = Path(__file__).with_name("page.html.j2").read_text(encoding="utf-8")
 _FOLD, _FOLD_AS_TEXT = re.compile(r"<details><summary>(.+?)</summary>"), re.compile(r"<p>⟦(.+?)⟧</p>")
 _FOLD_ENDS, _END_AS_TEXT = "</details>", "⟦⟧"
 _LINK_OUTSIDE = re.compile(r'<a href="\.\./[^"]*">(.*?)</a>')  # to the README, which is no page
-_LINK_TO_A_PAGE = re.compile(r'href="(\d\d_\w+(?=\.ipynb)|[a-z_]+(?=\.md))\.\w+')
+# All pages lie in one folder, those of the appendix, too.
+_LINK_TO_A_PAGE = re.compile(r'href="(?:\.\./|appendix/)?(\w+(?=\.ipynb)|[a-z_]+(?=\.md))\.\w+')
 
 
-def render(notebook: NotebookNode, title: str, figures: Path, home: str = "") -> str:
+def render(notebook: NotebookNode, title: str, figures: Path, home: str = "", with_code: bool = True) -> str:
     """Return `notebook` as one HTML page, with a link to the page `home` at its top, if there is one.
 
     Pictures are embedded (those that the text names are read from the folder `figures`), with the
     alternative text that their outputs carry. Links to other lessons, and to the glossary, lead to their
     pages; where there is no page, the words stay without a link. What is folded in the notebook
-    (`<details><summary>…</summary>`) is folded on the page.
+    (`<details><summary>…</summary>`) is folded on the page. Without `with_code`, code cells
+    show their outputs only.
     """
     notebook = deepcopy(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _FOLD.sub(r"⟦\1⟧", cell.source.replace(_FOLD_ENDS, _END_AS_TEXT))
-    exporter = HTMLExporter(raw_template=TEMPLATE, embed_images=True, exclude_anchor_links=True)
+    settings = {"embed_images": True, "exclude_anchor_links": True, "exclude_input": not with_code}
+    exporter = HTMLExporter(raw_template=TEMPLATE, **settings)
     resources = {"metadata": {"name": title, "path": str(figures)}, "home": home}
     page, _ = exporter.from_notebook_node(notebook, resources)
     page = _FOLD_AS_TEXT.sub(
         r"<details><summary>\1</summary>", page.replace(f"<p>{_END_AS_TEXT}</p>", _FOLD_ENDS)
     )
-    return _LINK_TO_A_PAGE.sub(r'href="\1.html', _LINK_OUTSIDE.sub(r"\1", page))
+    return _LINK_OUTSIDE.sub(r"\1", _LINK_TO_A_PAGE.sub(r'href="\1.html', page))
 
 
 def write(notebook: NotebookNode, path: Path, figures: Path) -> None:
