@@ -86,6 +86,17 @@ def test_confusion_of_three_classes():
     assert titles(training.confusion(table)).strip() == "3 of 12 pictures in a wrong class"
 
 
+def test_confusion_of_many_classes_has_room_and_tells_what_happened():
+    names = [f"a long name {number}" for number in range(12)]
+    table = pd.DataFrame(np.eye(12, dtype=int), index=names, columns=names)
+    table.iloc[3, 4] = 2
+    figure = training.confusion(table)
+    assert figure.get_size_inches()[0] > 8
+    assert figure.axes[0].get_xticklabels()[0].get_rotation() == 90
+    assert figure.alt_text.count("of true class") == 13
+    assert "2 of true class a long name 3 predicted as a long name 4" in figure.alt_text
+
+
 def test_confusion_goes_by_name_where_a_class_was_never_predicted():
     table = pd.crosstab(
         pd.Series(["cat", "cat", "dog"], name="true"), pd.Series(["dog"] * 3, name="predicted")

@@ -110,7 +110,8 @@ def confusion(table: pd.DataFrame) -> core.DescribedFigure:
     Args:
         table: counts, `evaluate.Report.confusion`.
     """
-    figure, axis = core.new_figure(3.9, 3.4)
+    more = 0.55 * max(0, len(table) - 4)  # room for the fields of more classes
+    figure, axis = core.new_figure(3.9 + more, 3.4 + more)
     said = _draw_confusion(axis, table)
     return core.describe(figure, f"Confusion matrix: {said}")
 
@@ -125,7 +126,8 @@ def _draw_confusion(axis: Axes, table: pd.DataFrame) -> str:
     axis.imshow(counts / counts.sum(axis=1, keepdims=True).clip(min=1), cmap="Blues", vmin=0, vmax=1.3)
     for (row, column), count in np.ndenumerate(counts):
         axis.text(column, row, f"{count}", ha="center", va="center", fontsize=15, color=core.BLACK)
-    axis.set_xticks(range(len(table.columns)), table.columns)
+    is_crowded = sum(len(str(name)) for name in table.columns) > 7 * max(4, len(table.columns))
+    axis.set_xticks(range(len(table.columns)), table.columns, rotation=90 * is_crowded)
     axis.set_yticks(range(len(table.index)), table.index)
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
@@ -137,6 +139,7 @@ def _draw_confusion(axis: Axes, table: pd.DataFrame) -> str:
         f"{counts[row, column]} of true class {true} predicted as {predicted}"
         for row, true in enumerate(table.index)
         for column, predicted in enumerate(table.columns)
+        if counts[row, column] or len(table) <= 4  # of many classes, what happened is enough
     ]
     return f"{finding}. {', '.join(said)}."
 
