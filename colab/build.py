@@ -156,12 +156,13 @@ def with_badge(title: str, lesson: str, repository: Repository) -> str:
 
 def readme_with_badges(readme: str, notebooks: list[Path], repository: Repository) -> str:
     """Return the README with a badge for each lesson between its two marks, or with none."""
-    badges = [f"- {_title(path.stem)}: {repository.badge(path.name)}\n" for path in notebooks]
+    badges = [f"- {_title(path)}: {repository.badge(path.name)}\n" for path in notebooks]
     return _BADGES_IN_README.sub(lambda _: "".join(["\n", *badges, "\n"] if repository else []), readme)
 
 
-def _title(name: str) -> str:
-    return f"Lesson {int(name[:2])}" if name[0].isdigit() else name.replace("_", " ").capitalize()
+def _title(path: Path) -> str:
+    number = lessons.number(path)
+    return f"Lesson {number}" if number else path.stem.replace("_", " ").capitalize()
 
 
 def as_bytes(notebook: NotebookNode) -> bytes:

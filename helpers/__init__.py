@@ -30,6 +30,9 @@ Lesson 6, strategies compared; its modules but the first two are in `helpers.stu
     comparison.verdicts, comparison.worth_in_pictures, comparison.on_pareto_front,
     comparison.recommend, strategies.bottleneck, strategies.run_cell, plan.grid_cells,
     plan.measure, strategies.whole_or_kept
+Appendix your_own_pictures, a folder of one's own from end to end:
+    own.example_folder, own.inspect, own.split, own.train_head, own.fine_tuned, own.compare,
+    own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo
 
 Besides, `plots` draws the lessons' figures, and `exercises` checks answers.
 

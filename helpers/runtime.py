@@ -38,7 +38,12 @@ def home() -> Path:
 
 
 def kept(*parts: str) -> Path:
-    """Return a path below the data folder, its parent made if need be: `kept("features", "a.npz")`."""
+    """Return a path below the data folder, its parent made if need be.
+
+    Example:
+        >>> runtime.kept("models", "pets.keras").parts[-2:]
+        ('models', 'pets.keras')
+    """
     return _with_parent(home().joinpath("data", *parts))
 
 

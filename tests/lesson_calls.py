@@ -32,7 +32,7 @@ def called_in(code: ast.Module) -> set[str]:
 
 
 # By the lesson's number, "01"; by name where it is one of the appendix.
-CODE = {path.name[:2] if path.name[0].isdigit() else path.stem: code_of(path) for path in lessons.find()}
+CODE = {path.name[:2] if lessons.number(path) else path.stem: code_of(path) for path in lessons.find()}
 MODULES = {name: module for code in CODE.values() for name, module in modules_of(code).items()}
 CALLED = {number: called_in(code) for number, code in CODE.items()}
 

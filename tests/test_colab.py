@@ -90,9 +90,10 @@ def test_an_edition_does_what_its_lesson_does_but_for_the_setup_and_the_solution
     solutions = {name for name, cell in lesson.items() if editions.is_solution(cell)}
     assert {name for name in made if made[name].source != lesson[name].source} == {"setup", *solutions}
     before, after = (cells["setup"].source.splitlines() for cells in (lesson, made))
+    up = "../.." if path.parent.name == lessons.APPENDIX else ".."
     assert [line for line in before if line and line not in after] == [
         "import sys",
-        'sys.path.insert(0, "..")  # the course\'s own folder, where `helpers` lives',
+        f'sys.path.insert(0, "{up}")  # the course\'s own folder, where `helpers` lives',
     ]
     assert [line for line in after if line] == [line for line in before if line in after and line]
 
@@ -150,6 +151,29 @@ def test_without_a_repository_nothing_links_there():
     assert cells[0].source == a_lesson().cells[0].source
 
 
+def test_links_of_the_appendix_lead_there_too():
+    master = new_notebook(
+        cells=[
+            new_markdown_cell("# Appendix: Mine\n", id="title"),
+            new_code_cell('import sys\n\nsys.path.insert(0, "../..")  # here\n\nimport cv2', id="setup"),
+            new_markdown_cell(
+                "[Two](../02_b.ipynb), [a term](../glossary.md), [new](other.ipynb), ![a](../figures/a.png)",
+                id="summary",
+            ),
+        ]
+    )
+    title, _, setup, summary = build.edition(master, "appendix/mine.ipynb", FORK, SETUP_CELL).cells
+    on_colab = "https://colab.research.google.com/github/me/my-course/blob/class-3/colab"
+    course = "https://github.com/me/my-course/blob/class-3"
+    raw = "https://raw.githubusercontent.com/me/my-course/class-3"
+    assert f"({on_colab}/mine.ipynb)" in title.source
+    assert setup.source == "import cv2"
+    assert summary.source == (
+        f"[Two]({on_colab}/02_b.ipynb), [a term]({course}/notebooks/glossary.md), "
+        f"[new]({on_colab}/other.ipynb), ![a]({raw}/notebooks/figures/a.png)"
+    )
+
+
 def test_with_a_repository_links_lead_to_colab_and_github():
     cells = edition(FORK).cells
     on_colab = "https://colab.research.google.com/github/me/my-course/blob/class-3/colab"
@@ -171,7 +195,7 @@ def test_naming_a_repository_and_taking_it_back(tmp_path):
 
     build.main(["--repository", FORK.name, "--branch", FORK.branch], tmp_path)
     assert build.stored_repository((tmp_path / "pyproject.toml").read_text(encoding="utf-8")) == FORK
-    masters = sorted((tmp_path / "notebooks").glob("*.ipynb"))
+    masters = sorted((tmp_path / "notebooks").rglob("*.ipynb"))
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
     for path in masters:
         badge = FORK.badge(path.name)
@@ -403,6 +427,7 @@ SMALLER = {
         '["80", "320"], seeds=3': '["80"], seeds=1',
         '["80"], seeds=3': '["80"], seeds=1',
     },
+    "appendix/your_own_pictures.ipynb": {"224": "64"},
 }
 
 
@@ -499,13 +524,13 @@ class Colab:
         if until:
             del notebook.cells[[cell.id for cell in notebook.cells].index(until) + 1 :]
         environment = self.session(**more)
-        nbformat.write(notebook, self.disk / name)
+        nbformat.write(notebook, self.disk / Path(name).name)
         with pytest.MonkeyPatch.context() as patch:
             for variable in set(os.environ) - set(environment):
                 patch.delenv(variable)
             for variable, value in environment.items():
                 patch.setenv(variable, value)
-            notebook = lessons.execute(self.disk / name)
+            notebook = lessons.execute(self.disk / Path(name).name)
         self.end()
         return notebook
 
@@ -753,7 +778,7 @@ def executed(machine, short_course):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in lessons.find()])
+@pytest.mark.parametrize("name", [lessons.place(path).as_posix() for path in lessons.find()])
 def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
     notebook = executed(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -767,7 +792,7 @@ def test_an_edition_runs_from_setup_to_its_last_cell(name, executed, machine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in lessons.find()])
+@pytest.mark.parametrize("name", [lessons.place(path).as_posix() for path in lessons.find()])
 def test_exercises_that_are_not_done_stop_nothing_but_their_checks(name, executed):
     code = [cell for cell in executed(name).cells if cell.cell_type == "code"]
     failed = {cell.id: o for cell in code for o in cell.outputs if o.output_type == "error"}

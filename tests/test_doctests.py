@@ -83,10 +83,10 @@ def test_what_see_also_names_is_there(name):
             assert callable(named(other if "." in other else f"{module}.{other}")), other
 
 
-def listed() -> dict[int, list[str]]:
-    """Return what the package's docstring lists, lesson by lesson."""
-    parts = re.findall(r"^Lesson (\d),.*:\n((?: +.+\n)+)", helpers.__doc__, re.MULTILINE)
-    return {int(number): re.findall(r"\w+\.\w+", lines) for number, lines in parts}
+def listed() -> dict[str, list[str]]:
+    """Return what the package's docstring lists, lesson by lesson, and for each notebook of the appendix."""
+    parts = re.findall(r"^(?:Lesson|Appendix) (\w+),.*:\n((?: +.+\n)+)", helpers.__doc__, re.MULTILINE)
+    return {number.zfill(2): re.findall(r"\w+\.\w+", lines) for number, lines in parts}
 
 
 def test_the_list_for_the_reader_has_what_each_lesson_is_the_first_to_call():
@@ -94,7 +94,7 @@ def test_the_list_for_the_reader_has_what_each_lesson_is_the_first_to_call():
     for number, called in sorted(CALLED.items()):
         new = sorted(called - before)
         assert sorted(listed().get(number, [])) == new, (
-            f"helpers/__init__.py: 'Lesson {number}, …:' and these"
+            f"helpers/__init__.py: 'Lesson {number}, …:', or 'Appendix …', and these"
         )
         before |= called
 

@@ -17,7 +17,8 @@ GUIDE, GLOSSARY, TROUBLE = (
     lessons.MASTERS / name for name in ("README.md", "glossary.md", "when_things_fail.md")
 )
 BELITTLING = r"\b(easily|just|simply|obviously|of course)\b"
-BY_NUMBER = {int(path.name[0:2]): path for path in lessons.find()}
+BY_NUMBER = {lessons.number(path): path for path in lessons.find() if lessons.number(path)}
+APPENDIX = {lessons.place(path).as_posix(): path for path in lessons.find() if not lessons.number(path)}
 
 
 def text_of(path: Path) -> str:
@@ -140,7 +141,9 @@ def test_the_guides_code_runs_on_another_data_set(tmp_path, monkeypatch, capsys)
 # --- the glossary ---------------------------------------------------------------------------------------
 
 ENTRIES = re.findall(
-    r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[Lesson (\d)\]\((\S+)\)\)$", text_of(GLOSSARY), re.MULTILINE
+    r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[(Lesson \d|Appendix)\]\((\S+)\)\)$",
+    text_of(GLOSSARY),
+    re.MULTILINE,
 )
 
 
@@ -150,17 +153,19 @@ def test_every_line_of_the_glossary_is_an_entry_in_its_place():
     assert terms == sorted(set(terms))
 
 
-@pytest.mark.parametrize("term, other_names, meaning, number, link", ENTRIES, ids=[e[0] for e in ENTRIES])
-def test_a_term_is_used_in_its_lesson(term, other_names, meaning, number, link):
-    assert BY_NUMBER[int(number)].name == link
-    prose = prose_of(BY_NUMBER[int(number)]).lower()
+@pytest.mark.parametrize("term, other_names, meaning, lesson, link", ENTRIES, ids=[e[0] for e in ENTRIES])
+def test_a_term_is_used_in_its_lesson(term, other_names, meaning, lesson, link):
+    path = APPENDIX[link] if lesson == "Appendix" else BY_NUMBER[int(lesson[-1])]
+    assert lessons.place(path).as_posix() == link
+    prose = prose_of(path).lower()
     assert any(name.lower() in prose for name in [term, *other_names.split(", ")] if name), term
     assert meaning.endswith(".")
 
 
-@pytest.mark.parametrize("path", BY_NUMBER.values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.stem)
 def test_every_lesson_links_to_the_glossary(path):
-    assert nbformat.read(path, 4).cells[0].source.count("(glossary.md)") == 1
+    link = "(../glossary.md)" if path in APPENDIX.values() else "(glossary.md)"
+    assert nbformat.read(path, 4).cells[0].source.count(link) == 1
 
 
 # --- when things fail -----------------------------------------------------------------------------------

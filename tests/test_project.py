@@ -25,9 +25,9 @@ MODULES = (
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
     *("study.strategies", "study.networks", "study.cells", "study.grid", "study.plan", "study.autopsy"),
-    *("exercises", "plots", "explore"),
+    *("exercises", "plots", "explore", "own"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
-    *("course.bundle", "course.commands", "__main__"),
+    *("course.bundle", "course.classify", "course.commands", "__main__"),
     "distributed",
 )
 PHOTOS_WEIGHTS_ARCHIVES = (
@@ -266,12 +266,13 @@ def test_the_files_that_contributing_names_exist():
 
 
 def test_the_readmes_table_has_every_lesson_and_its_times_add_up():
-    row = r"^\| \[(\d+)\. [^]]+\]\(notebooks/(\S+)\) \| \d+ min[^,|]*, (\d+) s[^|]*\|"
+    row = r"^\| \[(\d+\.|Appendix:) [^]]+\]\(notebooks/(\S+)\) \| \d+ min[^,|]*, (\d+) s[^|]*\|"
     rows = re.findall(row, text_of("README.md"), re.MULTILINE)
-    names = [path.name for path in lessons.find()]
-    assert [name for _, name, _ in rows] == names, "README.md, 'The lessons': a row for each lesson"
-    assert [int(name[:2]) for name in names] == [int(number) for number, *_ in rows]
-    assert [int(number) for number, *_ in rows] == list(range(1, len(rows) + 1)), "numbered without a gap"
+    names = [lessons.place(path).as_posix() for path in lessons.find()]
+    assert [name for _, name, _ in rows] == names, "README.md, 'The lessons': a row for each notebook"
+    numbers = [int(number[:-1]) for number, *_ in rows if number != "Appendix:"]
+    assert [int(name[:2]) for name in names if name[0].isdigit()] == numbers
+    assert numbers == list(range(1, len(numbers) + 1)), "numbered without a gap"
     minutes = round(sum(int(seconds) for *_, seconds in rows) / 60)
     assert f"from top to bottom: about {minutes} minutes" in text_of("README.md")
 

@@ -1,13 +1,15 @@
-"""The course's commands: data, run, lab, student, meeting, bundle, notebooks, compare and autopsy."""
+"""The course's commands: lessons run and handed out, a classifier of one's own, lesson 6's experiments."""
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
-from .. import checks, datasets
+from .. import checks, datasets, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
 from . import bundle, editions, lessons, meeting
@@ -58,6 +60,22 @@ def _parser() -> argparse.ArgumentParser:
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
     add("lab", _lab, "open the lessons in JupyterLab")
+    classify = add(
+        "classify",
+        _classify,
+        "train a classifier on a folder of photos of your own",
+        "It leaves a model, a model card and a report page.",
+    )
+    classify.add_argument(
+        "folder", metavar="FOLDER", help="with a folder for each class; or a zip archive of it"
+    )
+    classify.add_argument("--out", help="where to leave them; by default a folder of its name in build/")
+    classify.add_argument("--image-size", type=int, default=224, help="pixels a side; by default 224")
+    classify.add_argument("--fine-tune", action="store_true", help="try that, too, and keep what is better")
+    classify.add_argument("--seed", type=int, default=0, help="another one splits the pictures another way")
+    predict = add("predict", _predict, "ask a model that `classify` left about photos")
+    predict.add_argument("model", metavar="MODEL", help="a .keras file")
+    predict.add_argument("photos", metavar="PHOTO", nargs="+")
     add(
         "student",
         _student,
@@ -163,6 +181,31 @@ def _lab(options: argparse.Namespace) -> int:
     ]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is for JupyterLab, which ends by itself
     return subprocess.call([sys.executable, "-m", "jupyterlab", *settings], cwd=COURSE_FOLDER)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    folder = runtime.path_of(options.folder, "FOLDER")
+    out = runtime.path_of(options.out or lessons.BUILD / folder.resolve().stem, "--out")
+    with _libraries_kept_quiet():
+        from . import classify
+
+        print(classify.run(folder, out, options.image_size, options.fine_tune, options.seed))
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    with _libraries_kept_quiet():
+        from . import classify
+
+        print(classify.predict(options.model, options.photos))
+    return 0
+
+
+@contextmanager
+def _libraries_kept_quiet() -> Iterator[None]:
+    """Give Python a way of its own to the terminal, so that `runtime.quiet_libraries` can close the other."""
+    with os.fdopen(os.dup(2), "w", buffering=1) as terminal, redirect_stderr(terminal):
+        yield
 
 
 def _student(options: argparse.Namespace) -> int:

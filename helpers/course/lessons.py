@@ -76,6 +76,11 @@ def find(names: Iterable[str] = (), folder: Path = MASTERS) -> list[Path]:
     return [path for name, path in lessons.items() if name in wanted]
 
 
+def number(path: Path) -> int | None:
+    """Return a lesson's number; None for one of the appendix."""
+    return None if path.parent.name == APPENDIX else int(path.name[:2])
+
+
 def above(path: Path) -> Path:
     """Return the lessons' folder: the notebook's own, or that of the appendix that it lies in."""
     return path.parent.parent if path.parent.name == APPENDIX else path.parent

@@ -70,7 +70,8 @@ def notebook(masters: Sequence[Path], plan: Path = PLAN, with_solutions: bool = 
     Raises:
         CourseError: the plan names a lesson or a cell that there is not.
     """
-    by_number = {int(path.name[:2]): nbformat.read(path, as_version=4).cells for path in masters}
+    numbers = {lessons.number(path): path for path in masters}
+    by_number = {n: nbformat.read(path, as_version=4).cells for n, path in numbers.items() if n}
     done, cells = set(), [new_markdown_cell(_TITLE, id="title")]
     for number, part in enumerate(parts(plan), start=1):
         said = f"## {number}. {part['title']} ({part['minutes']} minutes)\n\n{part['text'].strip()}"

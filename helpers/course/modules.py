@@ -10,7 +10,7 @@ from ..plots.figure import COLOURS, new_figure
 from ..runtime import COURSE_FOLDER
 
 PICTURE = COURSE_FOLDER / "notebooks" / "figures" / "modules.svg"
-WHOLE = ("drawings", "sources", "plots", "exercises")  # packages that are one module to all others
+WHOLE = ("drawings", "sources", "plots", "exercises", "own")  # packages that are one module to all others
 PARTS = {"course": "what runs, packs and publishes the course", "study": "lesson 6 only"}
 LESSONS = "what lessons import, and what lies behind it"
 

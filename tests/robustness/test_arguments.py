@@ -25,6 +25,7 @@ from helpers import (
     framework,
     images,
     lite0,
+    own,
     runtime,
     splits,
     survey,
@@ -39,6 +40,7 @@ from helpers.study import autopsy, comparison, domains, experiments, plan, strat
 NOTHING_TO_REFUSE = {
     "augment.Parameters": "a record: `augment.apply` and `affine_matrix` refuse what is in it",
     "runtime.local": "any names make a path",
+    "runtime.kept": "likewise",
     "colab.training_folder": "likewise",
 }
 
@@ -87,6 +89,58 @@ CASES = {
         (lambda m, b: drawings.draw_pet("bird", 0), "label is 'bird'. Choose one of cat, dog"),
         (lambda m, b: drawings.draw_pet("cat", -1), "seed is -1. Give a whole number from 0 on"),
         (lambda m, b: drawings.draw_pet("cat", 0, 0), "size is 0. Give a whole number from 1 on"),
+    ],
+    "drawings.draw_bird": [
+        (lambda m, b: drawings.draw_bird("gull", 0), "label is 'gull'. Choose one of crow, robin, sparrow"),
+        (lambda m, b: drawings.draw_bird("crow", -1), "seed is -1. Give a whole number from 0 on"),
+        (lambda m, b: drawings.draw_bird("crow", 0, 0), "size is 0. Give a whole number from 1 on"),
+    ],
+    "own.draw_birds": [
+        (lambda m, b: own.draw_birds("birds", {"gull": 1}), "label is 'gull'. Choose one of crow, robin"),
+        (lambda m, b: own.draw_birds("birds", {"crow": -1}), "counts is -1. Give a whole number from 0 on"),
+        (lambda m, b: own.draw_birds(None, {"crow": 1}), "folder is None. Give the path of a folder"),
+    ],
+    "own.example_photo": [(lambda m, b: own.example_photo("gull"), "label is 'gull'. Choose one of crow")],
+    "own.inspect": [
+        (lambda m, b: own.inspect(PETS.path), "data is .*Give a table with path and label"),
+        (lambda m, b: own.inspect(HOLES), "data has no label in row 1. Fill it in"),
+        (lambda m, b: own.inspect(PETS), "sound pictures of 0 classes. A classifier needs two"),
+    ],
+    "own.split": [
+        (lambda m, b: own.split("my_photos"), "data is 'my_photos'. Give a table with path and label"),
+        (lambda m, b: own.split(b.data, seed=-1), "seed is -1. Give a whole number from 0 on"),
+        (
+            lambda m, b: own.split(b.data.assign(part="test")),
+            "the parts test. Call the one to train on train",
+        ),
+        (lambda m, b: own.split(b.data.assign(part=None)), "data has no part in row 0. Fill it in"),
+    ],
+    "own.train_head": [
+        (lambda m, b: own.train_head(on(m), b.data.path), "train is .*Give a table with path and label"),
+        (lambda m, b: own.train_head(None, b.data), "base is None. Give a network"),
+        (lambda m, b: own.train_head(on(m), b.data.head(3)), "labels has 1 class. Give pictures of two"),
+    ],
+    "own.fine_tuned": [
+        (lambda m, b: own.fine_tuned(None, b.data, b.data), "model is None.*Give a classifier"),
+        (lambda m, b: own.fine_tuned(m, None, b.data), "train is None. Give a table with path and label"),
+        (lambda m, b: own.fine_tuned(m, b.data, 3), "val is 3. Give a table with path and label"),
+        (
+            lambda m, b: own.fine_tuned(m, b.data, b.data),
+            "from_layer is 'block7a_expand_conv'.*no such layer",
+        ),
+    ],
+    "own.compare": [
+        (
+            lambda m, b: own.compare(PROBABILITIES, PROBABILITIES[:5], PETS.label, ("cat", "dog")),
+            "probabilities has 5 and labels has 6 rows",
+        ),
+        (
+            lambda m, b: own.compare(PROBABILITIES, PROBABILITIES, PETS.label, ("cat", "cow")),
+            "labels has 'dog', which is none of",
+        ),
+    ],
+    "own.model_card": [
+        (lambda m, b: own.model_card(m, None, None, None), "found is None. Give what own.inspect"),
     ],
     "drawings.test_card": [(lambda m, b: drawings.test_card(1.5), "size is 1.5. Give a whole number")],
     "images.read": [(lambda m, b: images.read("a.jpg", -5), "image_size is -5. Give a whole number from 1")],
