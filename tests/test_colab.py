@@ -162,7 +162,7 @@ def test_links_of_the_appendix_lead_there_too():
             ),
         ]
     )
-    title, _, setup, summary = build.edition(master, "appendix/mine.ipynb", FORK, SETUP_CELL).cells
+    title, _, setup, summary, _ = build.edition(master, "appendix/mine.ipynb", FORK, SETUP_CELL).cells
     on_colab = "https://colab.research.google.com/github/me/my-course/blob/class-3/colab"
     course = "https://github.com/me/my-course/blob/class-3"
     raw = "https://raw.githubusercontent.com/me/my-course/class-3"
