@@ -146,8 +146,8 @@ def own_photo(
         >>> base = backbones.load("efficientnet_lite0", image_size=64)
         >>> model = transfer.build_classifier(base, ("cat", "dog"))
         >>> shown = explore.own_photo(model)  # in a notebook: with its button
-        >>> print(shown.still().alt_text.split(":")[0])
-        Neither is sure
+        >>> print(shown.still().alt_text.split(". ")[-1].split(",")[0])
+        A photo
 
     See also: `evaluate.predict_photo` for the numbers alone.
     """

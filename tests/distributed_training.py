@@ -98,5 +98,5 @@ if kind != "worker":
         model = small_classifier()
     even = [augment.ImageBatches(part, SIZE, batch_size=8) for part in (train[:24], val[:8])]
     note("Keras's own", transfer.warm_up(model, *even, 2, 1e-2, class_weight=weights))
-kept = len(list(keep.glob("*"))) if keep.is_dir() else 0
+kept = len([copy for copy in keep.glob("*") if copy.suffix != ".former"]) if keep.is_dir() else 0
 np.savez(result, n_read=n_read_in_warm_up, kept=kept, **found)

