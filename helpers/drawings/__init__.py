@@ -39,13 +39,7 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
     See also: `datasets.draw_pets` for many, saved as files.
     """
     checks.choice("label", label, LABELS)
-    checks.whole_number("seed", seed, 0)
-    checks.whole_number("size", size, 1)
-    rng = np.random.default_rng([seed, LABELS.index(label)])
-    sheet = Sheet(size)
-    pick(rng, BACKGROUNDS)(sheet, rng)
-    for _ in range(rng.integers(0, 3)):
-        thing(sheet, rng)
+    sheet, rng = _scene(seed, LABELS.index(label), size)
     coat, portrait, tilt, turn = (
         Coat.random(rng),
         rng.random() < 0.5,
@@ -60,9 +54,7 @@ def draw_pet(label: str, seed: int, size: int = 256) -> np.ndarray:
     body(sheet, coat, label, facing=1 if turn > 0 else -1)
     sheet.place(x * size, y * size, unit * size, tilt)
     HEADS[label](sheet, coat, turn)
-    if rng.random() < 0.25:
-        thing(sheet, rng, lowest=True)
-    return lit(sheet.image, rng)
+    return _finished(sheet, rng)
 
 
 def draw_bird(label: str, seed: int, size: int = 256) -> np.ndarray:
@@ -86,16 +78,27 @@ def draw_bird(label: str, seed: int, size: int = 256) -> np.ndarray:
         (64, 64, 3)
     """
     checks.choice("label", label, BIRDS)
+    sheet, rng = _scene(seed, len(LABELS) + list(BIRDS).index(label), size)
+    unit, x, y = rng.uniform(0.15, 0.24), rng.uniform(0.36, 0.64), rng.uniform(0.42, 0.6)
+    sheet.place(x * size, y * size, unit * size, rng.uniform(-10, 10))
+    bird(sheet, label, int(rng.choice([-1, 1])), rng)
+    return _finished(sheet, rng)
+
+
+def _scene(seed: int, kind: int, size: int) -> tuple[Sheet, np.random.Generator]:
+    """Return a sheet with what is behind an animal, and the generator that draws the rest of it."""
     checks.whole_number("seed", seed, 0)
     checks.whole_number("size", size, 1)
-    rng = np.random.default_rng([seed, len(LABELS) + list(BIRDS).index(label)])
+    rng = np.random.default_rng([seed, kind])
     sheet = Sheet(size)
     pick(rng, BACKGROUNDS)(sheet, rng)
     for _ in range(rng.integers(0, 3)):
         thing(sheet, rng)
-    unit, x, y = rng.uniform(0.15, 0.24), rng.uniform(0.36, 0.64), rng.uniform(0.42, 0.6)
-    sheet.place(x * size, y * size, unit * size, rng.uniform(-10, 10))
-    bird(sheet, label, int(rng.choice([-1, 1])), rng)
+    return sheet, rng
+
+
+def _finished(sheet: Sheet, rng: np.random.Generator) -> np.ndarray:
+    """Put something before the animal, or not, and let light fall on it."""
     if rng.random() < 0.25:
         thing(sheet, rng, lowest=True)
     return lit(sheet.image, rng)

@@ -19,20 +19,12 @@ from threadpoolctl import threadpool_limits
 from .. import backbones, checks, evaluate, features, runtime, transfer
 from ..augment import targets_of
 from ..framework import keras
-from . import domains
+from .comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, STRATEGIES
 from .domains import Domain
 from .networks import MOMENTUM, Patience, Trained, Trainer, from_scratch
-from .strategies import FROM_LAYER, Bottleneck, activations_of, bottleneck, load_base
+from .strategies import FROM_LAYER, Bottleneck, activations_of
 
 RAW_PIXELS = "raw pixels"
-FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS, COLD, BATCH_NORM = STRATEGIES = (
-    "from scratch",
-    "head only",
-    "last blocks",
-    "all blocks",
-    "all, no warm-up",
-    "all, batch norm trained",
-)
 SOLVED = (RAW_PIXELS, HEAD_ONLY)  # logistic regression, which has one lowest point
 WARMED_UP = (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM)
 
@@ -98,13 +90,6 @@ def from_text(text: str, n: int) -> np.ndarray:
     """Return the n truth values of `as_text`."""
     bits = np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8))
     return bits[:n].astype(bool)
-
-
-@lru_cache(maxsize=4)
-def prepared(domain_name: str, image_size: int, base_name: str) -> tuple[Domain, Bottleneck]:
-    """Load a domain and run a base network over it, once in a process."""
-    domain = domains.load(domain_name, image_size)
-    return domain, bottleneck(domain, load_base(base_name, image_size))
 
 
 def run_cell(

@@ -16,20 +16,11 @@ import pandas as pd
 
 from .. import backbones, checks, runtime
 from . import experiments
-from .cells import (
-    ALL_BLOCKS,
-    BATCH_NORM,
-    COLD,
-    FROM_SCRATCH,
-    HEAD_ONLY,
-    RAW_PIXELS,
-    SOLVED,
-    STRATEGIES,
-    prepared,
-    run_cell,
-)
+from .cells import RAW_PIXELS, SOLVED, run_cell
+from .comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, STRATEGIES
 from .domains import COMPARED, MANY_DRAWINGS, PHOTOS, SPEECH
 from .networks import ARCHITECTURES, AVERAGED
+from .strategies import prepared
 
 RESULTS = experiments.RESULTS / "grid.csv"
 
