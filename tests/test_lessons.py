@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import checks, datasets
-from helpers.course import commands, lessons, pages
+from helpers.course import commands, editions, lessons, pages
 from helpers.study import autopsy, experiments, plan
 
 FIGURE = """\
@@ -230,6 +230,23 @@ def test_publishable_drops_what_editors_and_machines_leave():
     lessons.publishable(notebook)
     assert notebook.cells[0].metadata == {"tags": ["headline"]}
     assert "version" not in notebook.metadata.language_info
+
+
+def test_bounds_are_folded_in_jupyterlab():
+    cell = new_code_cell("assert True", metadata={"tags": ["bounds"]})
+    lessons.publishable(new_notebook(cells=[cell]))
+    assert cell.metadata["jupyter"] == {"source_hidden": True}
+
+
+@pytest.mark.slow
+def test_bounds_hold_only_where_a_master_is_saved(tmp_path):
+    bounds = new_code_cell("assert False", id="a-bounds", metadata={"tags": ["bounds"]})
+    path = tmp_path / "01_a.ipynb"
+    nbformat.write(new_notebook(cells=[bounds, new_code_cell("print(1)", id="a")]), path)
+    assert [cell.id for cell in lessons.execute(path).cells] == ["a"]
+    assert [cell.id for cell in editions.hide_solutions(nbformat.read(path, 4)).cells] == ["a"]
+    with pytest.raises(lessons.LessonFailed):
+        lessons.save_masters([path])
 
 
 # --- Matplotlib's own folder --------------------------------------------------------------------------

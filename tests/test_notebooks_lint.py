@@ -1,5 +1,6 @@
 """What every lesson's saved file must be, checked without running it."""
 
+import ast
 import json
 import re
 import warnings
@@ -16,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers.course import lessons
 
-TAGS = {"photo", "headline", "readme", "local-only"} | {
+TAGS = {"photo", "headline", "readme", "local-only", "bounds"} | {
     f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")
 }
 LINES_A_CELL = 20
@@ -157,6 +158,17 @@ def outputs_are_clean(notebook: NotebookNode, path: Path) -> Iterator[str]:
             yield f"{cell.id}: control characters in its output: {SAVE}"
 
 
+def bounds_only_assert(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """What holds a number on other machines, and is no reading matter."""
+    for cell in code(notebook):
+        if "bounds" not in tags(cell):
+            continue
+        if not all(isinstance(statement, ast.Assert) for statement in ast.parse(cell.source).body):
+            yield f"{cell.id}: nothing but `assert low < value < high` belongs into a cell tagged `bounds`"
+        if not cell.id.endswith("-bounds"):
+            yield f"{cell.id}: should be named for the cell whose numbers it holds, as in `spread-bounds`"
+
+
 def photos_are_not_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Nor may nbval compare the cells that show them: their saved output is empty."""
     for cell in code(notebook):
@@ -253,6 +265,7 @@ CHECKS = [
     questions_have_folded_answers,
     the_next_lesson_is_linked,
     outputs_are_clean,
+    bounds_only_assert,
     photos_are_not_saved,
     pictures_are_described,
     no_widget_is_saved,
@@ -385,6 +398,7 @@ def good_lesson() -> NotebookNode:
         new_code_cell(SETUP + "from helpers import plots", id="setup"),
         new_markdown_cell("## 1. Look\n\n`just` and [on](02_next.ipynb), [up](#1.-Look).", id="look"),
         new_code_cell("plots.bars()", id="bars", outputs=[figure]),
+        new_code_cell("assert 0 < width < 2", id="bars-bounds", metadata={"tags": ["bounds"]}),
         new_code_cell("plots.sheet()", id="sheet", metadata={"tags": ["photo", "nbval-ignore-output"]}),
         new_code_cell(
             "print('700 cats')",
@@ -489,6 +503,8 @@ FAULTS = [
         outputs_are_clean,
         partial(put, "bars", outputs=[{"output_type": "error", "ename": "E", "evalue": "", "traceback": []}]),
     ),
+    (bounds_only_assert, partial(put, "bars-bounds", source="print(0 < width < 2)")),
+    (bounds_only_assert, partial(put, "bars-bounds", id="width-is-right")),
     (photos_are_not_saved, partial(put, "bars", metadata={"tags": ["photo", "nbval-ignore-output"]})),
     (photos_are_not_saved, partial(put, "sheet", metadata={"tags": ["photo"]})),
     (photos_are_not_saved, partial(put, "look", attachments={"a.png": {"image/png": "aGk="}})),

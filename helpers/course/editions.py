@@ -59,8 +59,8 @@ def without_marks(source: str) -> str:
 
 
 def hide_solutions(notebook: NotebookNode) -> NotebookNode:
-    """Return `notebook` (changed in place) without outputs, with stubs, and with checks that may fail."""
-    for cell in notebook.cells:
+    """Return `notebook` (changed in place) with stubs, checks that may fail, and no outputs or bounds."""
+    for cell in lessons.without_bounds(notebook).cells:
         if cell.cell_type != "code":
             continue
         cell.outputs, cell.execution_count = [], None

@@ -30,6 +30,7 @@ _KERNEL = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 _CELL_METADATA = ("nbgrader", "tags")
+BOUNDS = "bounds"  # tags cells that assert where the course's own results lie: no matter for other pictures
 _ESCAPE_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -106,12 +107,22 @@ def kernel_environment() -> dict[str, str]:
     return {**os.environ, "COURSE_QUIET": "1"}
 
 
-def execute(path: Path, on_cell: Callable[[], object] = lambda: None) -> NotebookNode:
+def without_bounds(notebook: NotebookNode) -> NotebookNode:
+    """Return `notebook` (changed in place) without the cells that hold the course's own numbers."""
+    notebook.cells = [cell for cell in notebook.cells if BOUNDS not in cell.metadata.get("tags", [])]
+    return notebook
+
+
+def execute(
+    path: Path, on_cell: Callable[[], object] = lambda: None, with_bounds: bool = False
+) -> NotebookNode:
     """Run the lesson at `path` in a fresh kernel, in its own folder, and return it with its outputs.
 
     `on_cell` is called before each cell. The file is left alone. Raises LessonFailed.
     """
     notebook = nbformat.read(path, as_version=4)
+    if not with_bounds:
+        without_bounds(notebook)
     started = []
 
     def note(cell: NotebookNode, cell_index: int) -> None:
@@ -197,7 +208,7 @@ def save_masters(lessons: list[Path]) -> None:
     with _progress_bar(lessons) as bar:
         for path in lessons:
             bar.set_description(path.stem)
-            notebook = publishable(execute(path, on_cell=bar.update))
+            notebook = publishable(execute(path, on_cell=bar.update, with_bounds=True))
             nbformat.write(notebook, path)
             for name, picture in readme_figures(notebook).items():
                 (above(path) / "figures").mkdir(exist_ok=True)
@@ -220,11 +231,13 @@ def publishable(notebook: NotebookNode) -> NotebookNode:
 
     The outputs of cells tagged `photo` go: the photographs are not ours to hand on. The metadata
     become the same on every machine: no version of Python, no editor's notes, only a cell's tags and what
-    nbgrader has to know of an exercise.
+    nbgrader has to know of an exercise. JupyterLab shows cells tagged `bounds` folded.
     """
     notebook.metadata = nbformat.from_dict(_KERNEL)
     for cell in notebook.cells:
         kept = {key: value for key in _CELL_METADATA if (value := cell.metadata.get(key))}
+        if BOUNDS in kept.get("tags", []):
+            kept["jupyter"] = {"source_hidden": True}
         cell.metadata = nbformat.from_dict(kept)
         if "photo" in kept.get("tags", []):
             cell.outputs = []
