@@ -102,8 +102,8 @@ def test_predictions_of_a_saved_model(gpu, model, pets, tmp_path):
 
 
 def test_strategies(gpu, pets):
-    domain = domains.of_table(pets, strategies.IMAGE_SIZE)
-    kept = strategies.bottleneck(domain, backbones.load(image_size=strategies.IMAGE_SIZE, weights=None))
+    domain = domains.of_table(pets, SIZE)
+    kept = strategies.bottleneck(domain, backbones.load(image_size=SIZE, weights=None))
     strategies._trainer.cache_clear()
     for name in ("from scratch", "last blocks", "head only"):
         strategies.run_cell(name, domain, kept, 8, seed=0)

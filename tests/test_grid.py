@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from helpers import checks
-from helpers.study import cells, comparison, domains, experiments, grid
+from helpers.study import domains, experiments, grid, strategies
 
 NAMES = (domains.DIGITS,)
 
@@ -45,15 +45,15 @@ def test_every_cell_is_there_once_and_cheap_ones_come_first():
         (domains.PHOTOS, "80", set()),
         (domains.SPEECH, "20", set(grid.VARIANTS)),
         (domains.DIGITS, "all", set(grid.VARIANTS)),
-        (domains.MANY_DRAWINGS, "80", set(grid.VARIANTS)),
-        (domains.MANY_DRAWINGS, "all", set(grid.WHOLE)),
+        (domains.DRAWINGS, "80", set(grid.VARIANTS)),
+        (domains.DRAWINGS, "all", set(grid.WHOLE)),
     ],
 )
 def test_what_takes_longest_is_left_out_where_it_answers_least(domain, size, left_out):
     asked = {
         cell["strategy"] for cell in grid.grid_cells() if (cell["domain"], cell["size"]) == (domain, size)
     }
-    assert asked == {cells.RAW_PIXELS, *comparison.STRATEGIES} - left_out
+    assert asked == {strategies.RAW_PIXELS, *strategies.STRATEGIES} - left_out
 
 
 def test_what_is_not_asked_needs_no_rate():
@@ -84,11 +84,11 @@ def test_every_rate_is_tried_and_the_best_two_again():
 
 def test_the_rate_with_the_lowest_mean_is_chosen_among_those_tried_with_every_seed():
     losses = {1e-4: [0.5, 0.5, 0.5], 3e-4: [0.4, 0.7, 0.7], 1e-3: [0.1]}
-    table = tried(cells.ALL_BLOCKS, losses)
-    assert grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "20") == 1e-4
-    assert grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "80") == 1e-4
+    table = tried(strategies.ALL_BLOCKS, losses)
+    assert grid.chosen_rate(table, strategies.ALL_BLOCKS, domains.DIGITS, "20") == 1e-4
+    assert grid.chosen_rate(table, strategies.ALL_BLOCKS, domains.DIGITS, "80") == 1e-4
     with pytest.raises(checks.CourseError, match="No rate was tried for 'all blocks' on 'digits'"):
-        grid.chosen_rate(table, cells.ALL_BLOCKS, domains.DIGITS, "320")
+        grid.chosen_rate(table, strategies.ALL_BLOCKS, domains.DIGITS, "320")
 
 
 def test_an_edge_that_wins_widens_the_range():
@@ -119,7 +119,7 @@ def test_the_network_from_scratch_is_chosen_at_its_best_rate():
 def test_cells_are_measured_with_what_was_chosen(monkeypatch, tmp_path):
     table = pd.concat(
         [
-            tried(cells.FROM_SCRATCH, {1e-3: [1] * 3, 3e-3: [2] * 3}, "320"),
+            tried(strategies.FROM_SCRATCH, {1e-3: [1] * 3, 3e-3: [2] * 3}, "320"),
             pd.DataFrame(
                 [{"part": "architecture", "domain": domains.DIGITS, "architecture": "flattened"}]
             ).assign(rate="0.001", validation_loss=0.1),
@@ -127,10 +127,10 @@ def test_cells_are_measured_with_what_was_chosen(monkeypatch, tmp_path):
     )
     monkeypatch.setattr(grid, "read", lambda path: table)
     monkeypatch.setattr(grid, "measure", lambda cell: cell)
-    (cell, *_) = grid.grid_cells(NAMES, [cells.FROM_SCRATCH])
+    (cell, *_) = grid.grid_cells(NAMES, [strategies.FROM_SCRATCH])
     found = grid.measure_with(cell | {"size": "all"}, str(tmp_path))
     assert (found["rate"], found["architecture"]) == (1e-3, "flattened")
-    head = cell | {"strategy": cells.HEAD_ONLY}
+    head = cell | {"strategy": strategies.HEAD_ONLY}
     assert grid.measure_with(head, str(tmp_path)) == head
 
 

@@ -28,7 +28,7 @@ def test_every_way_to_import_is_seen(tmp_path):
         "survey.py": "from .images import read\n\ndef later():\n    from helpers.checks import number",
         "study/__init__.py": "",
         "study/domains.py": "from .. import survey\nfrom ..images import read",
-        "study/plan.py": "from . import domains",
+        "study/grid.py": "from . import domains",
     }
     for name, source in sources.items():
         (folder / name).write_text(source, encoding="utf-8")
@@ -36,7 +36,7 @@ def test_every_way_to_import_is_seen(tmp_path):
         "checks": set(),
         "images": {"checks"},
         "study.domains": {"images", "survey"},
-        "study.plan": {"study.domains"},
+        "study.grid": {"study.domains"},
         "survey": {"checks", "images"},
     }
 

@@ -3,10 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_results import record, table
 
 from helpers import checks
-from helpers.study import cells, domains, paired
-from helpers.study.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
+from helpers.study import domains, paired
+from helpers.study.strategies import (
+    ALL_BLOCKS,
+    FROM_SCRATCH,
+    HEAD_ONLY,
+    LAST_BLOCKS,
+    RAW_PIXELS,
+)
 
 N = 200
 
@@ -66,32 +73,6 @@ def test_no_difference_at_all_is_certain():
 
 
 # --- the results' table -----------------------------------------------------------------------------
-
-
-def record(strategy, seed, right, domain=domains.PHOTOS, size="20", loss=0.5) -> dict:
-    return {
-        "domain": domain,
-        "size": size,
-        "n_train": 20,
-        "strategy": strategy,
-        "seed": seed,
-        "accuracy": right.mean(),
-        "log_loss": 1 - right.mean(),
-        "validation_loss": loss,
-        "cpu_seconds": 1.0,
-        "right": cells.as_text(right),
-    }
-
-
-def table(accuracies, seeds=range(10), domain=domains.PHOTOS, size="20") -> pd.DataFrame:
-    """Results of strategies that are right by chance, so often each; a number, or a function of the seed."""
-    rows = []
-    for number, (strategy, accuracy) in enumerate(accuracies.items()):
-        for seed in seeds:
-            chance = accuracy(seed) if callable(accuracy) else accuracy
-            right = np.random.default_rng([number, seed]).random(419) < chance
-            rows.append(record(strategy, seed, right, domain, size))
-    return pd.DataFrame(rows)
 
 
 @pytest.mark.parametrize("n", [419, 420, 500, 540, 1500])
@@ -156,8 +137,8 @@ def test_holm():
 
 
 def test_a_rival_is_chosen_by_validation_not_by_what_it_is_scored_on():
-    rows = table({HEAD_ONLY: 0.7, LAST_BLOCKS: 0.9, ALL_BLOCKS: 0.6, cells.RAW_PIXELS: 0.95})
-    losses = {HEAD_ONLY: 0.5, LAST_BLOCKS: 0.4, ALL_BLOCKS: 0.3, cells.RAW_PIXELS: 0.1}
+    rows = table({HEAD_ONLY: 0.7, LAST_BLOCKS: 0.9, ALL_BLOCKS: 0.6, RAW_PIXELS: 0.95})
+    losses = {HEAD_ONLY: 0.5, LAST_BLOCKS: 0.4, ALL_BLOCKS: 0.3, RAW_PIXELS: 0.1}
     rows["validation_loss"] = rows["strategy"].map(losses)
     box = paired.boxes(rows, {(domains.PHOTOS, "20"): HEAD_ONLY, (domains.DIGITS, "20"): FROM_SCRATCH})
     assert box["rival"].tolist() == [ALL_BLOCKS] and box["verdict"].tolist() == ["ahead"]

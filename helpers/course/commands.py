@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import checks, datasets, runtime
 from ..runtime import COURSE_FOLDER
-from ..study import comparison, domains
+from ..study import domains
 from . import bundle, editions, lessons, meeting
 
 
@@ -115,10 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "run what is missing of lesson 6's comparison",
         "Each result is appended at once: stop it wherever you like, and start it again.",
     )
-    compare.add_argument("--strategies", nargs="+", choices=comparison.STRATEGIES, metavar="STRATEGY")
     compare.add_argument("--domains", nargs="+", choices=domains.NAMES, metavar="DOMAIN")
-    compare.add_argument("--sizes", nargs="+", metavar="SIZE", help="numbers of training pictures, or all")
-    compare.add_argument("--seeds", type=int, help="runs of each cell")
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
@@ -239,19 +236,12 @@ def _bundle(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from ..study import plan  # takes seconds, since TensorFlow comes with it
+    from ..study import grid  # takes seconds, since TensorFlow comes with it
 
-    named = {
-        "strategies": options.strategies,
-        "domain_names": options.domains,
-        "sizes": options.sizes,
-        "seeds": options.seeds,
-    }
-    chosen = {name: value for name, value in named.items() if value is not None}
-    cells = plan.grid_cells(**chosen) if chosen else plan.all_cells()
-    if any(cell["domain"] == domains.PHOTOS for cell in cells) and not _photos_are_there():
+    names = options.domains or domains.NAMES
+    if domains.PHOTOS in names and not _photos_are_there():
         return 1
-    plan.compare(options.results or comparison.RESULTS, cells, options.workers)
+    grid.run(options.results or grid.RESULTS, names, options.workers)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Figures of lesson 6: what each strategy reaches, with how many pictures, at what cost."""
+"""Figures of lesson 6: what each strategy reaches, with how many pictures, at what cost, and how surely."""
 
 import numpy as np
 import pandas as pd
@@ -9,52 +9,68 @@ from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, empty_
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
-def accuracy_by_size(summary: pd.DataFrame) -> DescribedFigure:
+def accuracy_by_size(means: pd.DataFrame, chance: dict[str, float]) -> DescribedFigure:
     """Draw accuracy against the number of training pictures, a panel a domain, a line a strategy.
 
     Args:
-        summary: of `comparison.summarise`.
+        means: of `paired.means`.
+        chance: domain -> accuracy of a guess, 0-1.
     """
-    domains, strategies = _names(summary)
-    figure, axes = new_figure(11, 4.6, 1, len(domains), squeeze=False)
+    domains, strategies = list(means["domain"].unique()), list(means["strategy"].unique())
+    figure, axes = new_figure(13, 4.6, 1, len(domains), squeeze=False)
     said = []
     for axis, domain in zip(axes[0], domains):
+        own = means[means["domain"] == domain]
         for number, strategy in enumerate(strategies):
-            cells = summary[(summary["domain"] == domain) & (summary["strategy"] == strategy)]
-            # Side by side, or the strategies' bars of spread would hide one another.
+            cells = own[own["strategy"] == strategy]
+            # Side by side, or the strategies' intervals would hide one another.
             shift = 1.05 ** (number - (len(strategies) - 1) / 2)
-            _errorbar(axis, cells["n_train"] * shift, cells["accuracy"], cells["spread"], number, strategy)
-        sizes = sorted(summary.loc[summary["domain"] == domain, "n_train"].unique())
+            _errorbar(axis, cells["n_train"] * shift, cells["accuracy"], cells["margin"], number, strategy)
+        axis.axhline(chance[domain], color=GREY, linewidth=0.8, linestyle=":")
+        axis.annotate(
+            "a guess",
+            (0.99, chance[domain]),
+            (0, 2),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7,
+            color=GREY,
+        )
+        sizes = sorted(own["n_train"].unique())
         _size_axis(axis, sizes)
-        first, last = (_leaders(summary, domain, size) for size in (sizes[0], sizes[-1]))
-        axis.set_title(f"{domain}\n{sizes[0]}: {first}\n{sizes[-1]}: {last}", fontsize=9, loc="left")
-        said.append(f"{domain}: with {sizes[0]} pictures {first}, with {sizes[-1]} {last}")
-    axes[0, 0].set_ylabel("held-out accuracy (mean ± spread over seeds)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+        best = own.loc[own.groupby("n_train")["accuracy"].idxmax()].set_index("n_train")
+        ends = [
+            f"{size}: {best.loc[size, 'strategy']} {best.loc[size, 'accuracy']:.2f}"
+            for size in (sizes[0], sizes[-1])
+        ]
+        axis.set_title("\n".join([domain, *ends]), fontsize=9, loc="left")
+        said.append(f"{domain}: " + ", ".join(f"with {end}".replace(":", "") for end in ends))
+    axes[0, 0].set_ylabel("held-out accuracy (mean, 95 % interval)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
-        f"Accuracy against the number of training pictures, a line a strategy, with the spread over seeds. "
-        f"Ahead, or within the spread of what is ahead: {'; '.join(said)}.",
+        "Accuracy against the number of training pictures, a line a strategy, with 95 % intervals over seeds "
+        f"and held-out pictures. Most accurate, {'; '.join(said)}.",
     )
 
 
-def accuracy_by_cost(summary: pd.DataFrame, on_front: pd.Series) -> DescribedFigure:
+def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigure:
     """Draw accuracy against the processor's seconds, a panel a domain, with the Pareto front.
 
     Args:
-        summary: of `comparison.summarise`.
-        on_front: bool, a row of `summary` each: whether no other row of its domain beats it.
+        means: of `paired.means`.
+        on_front: bool, a row of `means` each: whether no other row of its domain beats it.
     """
-    domains, strategies = _names(summary)
-    sizes = sorted(summary["n_train"].unique())
-    figure, axes = new_figure(11, 4.6, 1, len(domains), sharex=True, squeeze=False)
+    domains, strategies = list(means["domain"].unique()), list(means["strategy"].unique())
+    figure, axes = new_figure(13, 4.6, 1, len(domains), sharex=True, squeeze=False)
     said = []
     for axis, domain in zip(axes[0], domains):
-        own = summary[summary["domain"] == domain]
+        own = means[means["domain"] == domain]
         for number, strategy in enumerate(strategies):
             cells = own[own["strategy"] == strategy]
             _errorbar(
-                axis, cells["cpu_seconds"], cells["accuracy"], cells["spread"], number, strategy, line=""
+                axis, cells["cpu_seconds"], cells["accuracy"], cells["margin"], number, strategy, line=""
             )
             for row in cells.itertuples():
                 place = (row.cpu_seconds, row.accuracy)
@@ -71,199 +87,131 @@ def accuracy_by_cost(summary: pd.DataFrame, on_front: pd.Series) -> DescribedFig
     for axis in axes[0]:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()
-    axes[0, 0].set_ylabel("held-out accuracy (mean ± spread over seeds)")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+    axes[0, 0].set_ylabel("held-out accuracy (mean, 95 % interval)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
-        f"Accuracy against the processor's seconds, a mark for each strategy and size ({sizes[0]} to "
-        f"{sizes[-1]} pictures), and a line along those that no other beats. From cheap to dear, on that "
-        f"line: {'; '.join(said)}.",
+        "Accuracy against the processor's seconds, a mark for each strategy and number of training pictures, "
+        f"and a line along those that no other beats. From cheap to expensive, on that line: {'; '.join(said)}.",
     )
 
 
-def four_boxes(summary: pd.DataFrame, verdicts: pd.DataFrame) -> DescribedFigure:
-    """Redraw the tutorial's figure 5 with numbers: a box for each domain (row) and size (column).
+def leads(
+    found: pd.DataFrame, one: str = "the advised strategy", other: str = "its strongest rival"
+) -> DescribedFigure:
+    """Draw by how much one strategy is ahead of another, a row a domain and size, with both intervals.
 
     Args:
-        summary: of `comparison.summarise`.
-        verdicts: of `comparison.verdicts`.
-    """
-    if verdicts.empty:
-        return empty_figure("No box of figure 5 has been measured yet")
-    domains, sizes = list(verdicts["domain"].unique()), list(verdicts["size"].unique())
-    strategies = _names(summary)[1]
-    figure, axes = new_figure(11, 6.6, len(domains), len(sizes), sharex=True, squeeze=False)
-    said = []
-    for box in verdicts.itertuples():
-        axis = axes[domains.index(box.domain), sizes.index(box.size)]
-        cells = summary[(summary["domain"] == box.domain) & (summary["n_train"] == box.n_train)]
-        cells = cells.set_index("strategy").reindex(strategies)
-        for place, (name, row) in enumerate(cells.iterrows()):
-            colour, _, _, hatch = style(place)
-            axis.barh(
-                place,
-                row["accuracy"],
-                xerr=row["spread"],
-                color=colour,
-                alpha=0.45,
-                hatch=hatch,
-                edgecolor=colour,
-                height=0.75,
-            )
-            axis.text(
-                0.02,
-                place,
-                f"{name}  {_mean_and_spread(row)}",
-                va="center",
-                fontsize=9,
-                weight="bold" if name in (box.advised, box.rival) else "normal",
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
-            )
-        axis.set(yticks=[], ylim=(len(strategies) - 0.5, -0.5), xlim=(0, 1.03))
-        margin = f"± {box.margin:.3f}" if np.isfinite(box.margin) else "(one seed only)"
-        ahead = f"{abs(box.lead):.3f} {margin}"
-        outcome = {
-            "agrees": f"agreed: it leads '{box.rival}' by {ahead}",
-            "undecided": f"undecided: it or '{box.rival}', {ahead}",
-            "disagrees": f"disagreed: '{box.rival}' leads by {ahead}",
-        }[box.verdict]
-        title = f"{box.domain}, {box.n_train} pictures; tutorial: {box.advised}\n{outcome}"
-        axis.set_title(title, fontsize=9.5, loc="left")
-        said.append(f"{box.domain} with {box.n_train} pictures: tutorial says {box.advised}, {outcome}")
-    for axis in axes[-1]:
-        axis.set_xlabel("held-out accuracy (mean ± spread over seeds)")
-    counts = verdicts["verdict"].value_counts().reindex(["agrees", "undecided", "disagrees"], fill_value=0)
-    figure.suptitle(
-        f"Figure 5, measured, in {len(verdicts)} boxes: {counts['agrees']} × agrees with the tutorial, "
-        f"{counts['undecided']} × undecided, {counts['disagrees']} × disagrees"
-    )
-    boxes = {1: "One box", 4: "Four boxes"}.get(len(verdicts), f"{len(verdicts)} boxes")
-    return describe(figure, f"{boxes} of bars, one bar a strategy. {'; '.join(said)}.")
-
-
-def worth_in_pictures(tables: dict[str, pd.DataFrame]) -> DescribedFigure:
-    """Draw how many pictures training from scratch needs to reach what transfer reaches with fewer.
-
-    Args:
-        tables: name of a strategy -> `comparison.worth_in_pictures`.
-    """
-    domains = list(next(iter(tables.values()))["domain"].unique())
-    figure, axes = new_figure(11, 4, 1, len(domains), squeeze=False, sharey=True)
-    said = []
-    for axis, domain in zip(axes[0], domains):
-        for number, (strategy, table) in enumerate(tables.items(), start=1):
-            own = table[table["domain"] == domain]
-            ceiling = own["most"].iloc[0]
-            top = ceiling * 1.6
-            drawn = own[["pictures", "low", "high"]].replace(np.inf, top)
-            x = own["n_train"] * 1.05 ** (number - 1.5)
-            bars = np.abs(drawn[["low", "high"]].sub(drawn["pictures"], axis=0)).T.to_numpy()
-            _errorbar(axis, x, drawn["pictures"], bars, number, strategy)
-            first = own.iloc[0]
-            said.append(f"{domain}: {first['n_train']} with {strategy} equal {_amount(first)} from scratch")
-        sizes = sorted(own["n_train"])
-        axis.plot(sizes, sizes, color=GREY, linewidth=0.8, linestyle=":")
-        axis.axhline(ceiling, color=BLACK, linewidth=0.8)
-        axis.annotate(
-            "above: not reached from scratch",
-            (sizes[0], ceiling),
-            (0, 3),
-            textcoords="offset points",
-            fontsize=8,
-        )
-        _size_axis(axis, sizes)
-        axis.set(yscale="log", title=domain, xlabel="pictures with transfer")
-        axis.set_yticks(sizes, [str(size) for size in sizes])
-        axis.minorticks_off()
-    axes[0, 0].set_ylabel("pictures from scratch for the same accuracy")
-    axes[0, -1].legend(frameon=False, loc="lower right")
-    return describe(
-        figure,
-        "Pictures that training from scratch needs against pictures that transfer has, median and range over "
-        f"seeds, a panel a domain. {'; '.join(said)}.",
-    )
-
-
-def paired_differences(table: pd.DataFrame, one: str, other: str) -> DescribedFigure:
-    """Draw by how much one strategy is ahead of another, with 95 % intervals, a panel a domain.
-
-    Args:
-        table: of `comparison.differences`.
+        found: of `paired.differences` or, with names of its own in each row, of `paired.boxes`.
         one, other: names of the strategies.
     """
-    if table.empty:
+    if found.empty:
         return empty_figure(f"'{one}' and '{other}' have not been measured on the same pictures yet")
-    domains = list(table["domain"].unique())
-    figure, axes = new_figure(4.2 * len(domains), 3.4, 1, len(domains), sharey=True, squeeze=False)
-    said = []
-    for axis, domain in zip(axes[0], domains):
-        own = table[table["domain"] == domain].reset_index(drop=True)
-        for place, row in own.iterrows():
-            decided = row["verdict"] != "undecided"
-            axis.errorbar(
-                place,
-                row["lead"],
-                None if np.isnan(row["margin"]) else row["margin"],
-                color=BLUE if decided else GREY,
-                marker="o" if decided else "s",
-                markerfacecolor=BLUE if decided else "white",
-                capsize=4,
-            )
-        axis.axhline(0, color=BLACK, linewidth=0.8)
-        axis.set_xticks(range(len(own)), own["n_train"])
-        axis.set(xlabel="training pictures", xlim=(-0.5, len(own) - 0.5))
-        decided = own[own["verdict"] != "undecided"]
-        verdict = ", ".join(f"{row.n_train} ({row.lead:+.3f})" for row in decided.itertuples()) or "nowhere"
-        axis.set_title(f"{domain}; outside chance:\n{verdict}", fontsize=9, loc="left")
-        said.append(f"{domain}: {verdict}")
-    axes[0, 0].set_ylabel("difference in accuracy")
-    figure.suptitle(f"'{one}' less '{other}'")
+    figure, axis = new_figure(9, 0.36 * len(found) + 1.4)
+    labels, said = [], []
+    for place, row in enumerate(found.itertuples()):
+        decided = row.verdict != "undecided"
+        colour = (BLUE if row.lead > 0 else ORANGE) if decided else GREY
+        axis.errorbar(row.lead, place, xerr=row.margin, color=colour, linewidth=1.2, capsize=3)
+        axis.errorbar(
+            row.lead,
+            place,
+            xerr=row.seeds_margin,
+            color=colour,
+            linewidth=3.5,
+            marker="o" if decided else "s",
+            markerfacecolor=colour if decided else "white",
+        )
+        pair = f": {row.advised} − {row.rival}" if "advised" in found else ""
+        labels.append(f"{row.domain}, {row.n_train}{pair}")
+        if decided:
+            said.append(f"{labels[-1]} {row.lead:+.3f}")
+    axis.axvline(0, color=BLACK, linewidth=0.8)
+    axis.set_yticks(range(len(found)), labels)
+    axis.set(
+        ylim=(len(found) - 0.5, -0.5),
+        xlabel=f"accuracy of {one} less that of {other}",
+        ylabel="domain, training pictures",
+    )
+    counts = found["verdict"].value_counts().reindex(["ahead", "undecided", "behind"], fill_value=0)
+    axis.set_title(
+        f"{one}: {counts['ahead']} × ahead, {counts['undecided']} × undecided, {counts['behind']} × behind",
+        loc="left",
+    )
     return describe(
         figure,
-        f"Accuracy of '{one}' less that of '{other}', mean over seeds with its 95 % interval, by number of "
-        f"training pictures. Outside chance: {'; '.join(said)}.",
+        f"Accuracy of {one} less that of {other}: mean, 95 % interval over seeds alone (thick), and over "
+        f"seeds and held-out pictures (thin). Of {len(found)}, ahead {counts['ahead']}, behind "
+        f"{counts['behind']}, undecided {counts['undecided']}. Decided: {'; '.join(said) or 'none'}.",
     )
 
 
-def bases(summary: pd.DataFrame) -> DescribedFigure:
-    """Draw how well heads do on the features of different base networks, a panel a domain.
+def learning_rates(losses: dict[str, dict[str, pd.Series]], size: str) -> DescribedFigure:
+    """Draw validation loss against the learning rate, a panel a domain, a line a strategy.
 
     Args:
-        summary: of `comparison.summarise(…, by=("domain", "n_train", "base"))`.
+        losses: domain -> strategy -> of `grid.rate_losses`.
+        size: the number of training pictures, for the title.
     """
-    domains, names = list(summary["domain"].unique()), list(summary["base"].unique())
-    figure, axes = new_figure(4.4 * len(domains), 3.6, 1, len(domains), squeeze=False)
+    figure, axes = new_figure(13, 4.2, 1, len(losses), squeeze=False)
     said = []
-    for axis, domain in zip(axes[0], domains):
-        own = summary[summary["domain"] == domain]
-        for number, name in enumerate(names):
-            cells = own[own["base"] == name]
-            _errorbar(axis, cells["n_train"], cells["accuracy"], cells["spread"], number, name)
-        by_base = own.pivot(index="n_train", columns="base", values="accuracy")
-        finding = _leads(by_base.iloc[[0, -1]] if len(by_base) > 1 else by_base)
-        _size_axis(axis, list(by_base.index))
-        axis.set_title(f"{domain}\n{finding}", fontsize=9, loc="left")
-        said.append(f"{domain}: {finding}")
-    axes[0, 0].set_ylabel("held-out accuracy of a head")
-    axes[0, 0].legend(frameon=False, loc="lower right")
+    for axis, (domain, by_strategy) in zip(axes[0], losses.items()):
+        for number, (strategy, own) in enumerate(by_strategy.items()):
+            colour, marker, line, _ = style(number)
+            axis.plot(
+                own.index, own, color=colour, marker=marker, linestyle=line, markersize=5, label=strategy
+            )
+            axis.plot(own.idxmin(), own.min(), marker="o", markersize=11, color=colour, fillstyle="none")
+        chosen = [f"{strategy} {own.idxmin():g}" for strategy, own in by_strategy.items()]
+        axis.set(xscale="log", xlabel="learning rate (logarithmic)")
+        rates = [own.idxmin() for own in by_strategy.values()]
+        axis.set_title(
+            f"{domain}, {size} pictures\nchosen: {min(rates):g} to {max(rates):g}", fontsize=9, loc="left"
+        )
+        said.append(f"{domain}: {', '.join(chosen)}")
+    axes[0, 0].set_ylabel("validation loss (nats, mean of seeds)")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return describe(
-        figure,
-        f"Accuracy of heads on the features of {_enumerated(names)} against the number of training "
-        f"pictures, with the spread over seeds. {'; '.join(said)}.",
+        figure, f"Validation loss against the learning rate, a line a strategy. Lowest at, {'; '.join(said)}."
     )
 
 
-def _leads(accuracies: pd.DataFrame) -> str:
-    """Say which base (column) leads with each number of pictures (row); of one base, how accurate it is."""
-    said, before = [], None
-    for size, row in accuracies.iterrows():
-        first, *others = row.dropna().sort_values(ascending=False, kind="stable").items()
-        leader, text = first[0], f"{first[1]:.3f} with {size}"
-        if others:
-            leader, text = f"{first[0]} ahead by", f"{first[1] - others[0][1]:+.3f} with {size}"
-        said.append(text if leader == before else f"{leader} {text}")
-        before = leader
-    return ", ".join(said)
+def bases(table: pd.DataFrame) -> DescribedFigure:
+    """Draw what heads reach on the features of different base networks against what these cost.
+
+    Args:
+        table: columns `domain`, `n_train`, `base`, `accuracy`, `margin` (0-1), `multiplications` (millions).
+    """
+    domains = list(table["domain"].unique())
+    figure, axes = new_figure(13, 3.8, 1, len(domains), squeeze=False)
+    said = []
+    for axis, domain in zip(axes[0], domains):
+        own = table[table["domain"] == domain]
+        for number, (n_train, cells) in enumerate(own.groupby("n_train")):
+            cells = cells.sort_values("multiplications")
+            _errorbar(
+                axis,
+                cells["multiplications"],
+                cells["accuracy"],
+                cells["margin"],
+                number,
+                f"{n_train} pictures",
+            )
+        most = own[own["n_train"] == own["n_train"].max()]
+        best = most.loc[most["accuracy"].idxmax()]
+        axis.set(xscale="log", xlabel="million multiplications a picture")
+        axis.minorticks_off()
+        ticks = sorted(own["multiplications"].unique())
+        axis.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks], fontsize=8)
+        axis.set_title(f"{domain}\n{best['base']} {best['accuracy']:.2f}", fontsize=9, loc="left")
+        said.append(f"{domain}: {best['base']} {best['accuracy']:.2f}")
+    axes[0, 0].set_ylabel("held-out accuracy of a head")
+    axes[0, 0].legend(frameon=False)
+    return describe(
+        figure,
+        "Accuracy of heads on the features of base networks against the multiplications that these take, "
+        f"with 95 % intervals. Best with most pictures, {'; '.join(said)}.",
+    )
 
 
 def waterfall(table: pd.DataFrame, seconds: str = "cpu_seconds") -> DescribedFigure:
@@ -321,16 +269,11 @@ def _doubt(row: pd.Series) -> str:
     return "" if abs(row["change"]) > row["margin"] else " (within chance)"
 
 
-def _names(summary: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return the domains and the strategies; those of the first domain first, since it has them all."""
-    return list(summary["domain"].unique()), list(summary["strategy"].unique())
-
-
 def _errorbar(
     axis: Axes,
     x: pd.Series,
     y: pd.Series,
-    spread: pd.Series,
+    margin: pd.Series,
     number: int,
     label: str,
     line: str | None = None,
@@ -339,7 +282,7 @@ def _errorbar(
     axis.errorbar(
         x,
         y,
-        spread,
+        margin,
         color=colour,
         marker=marker,
         markersize=5,
@@ -357,33 +300,7 @@ def _size_axis(axis: Axes, sizes: list[int]) -> None:
     axis.minorticks_off()
 
 
-def _leaders(summary: pd.DataFrame, domain: str, n_train: int) -> str:
-    """Name the most accurate strategy, with those that come within the spread of it."""
-    cells = summary[(summary["domain"] == domain) & (summary["n_train"] == n_train)].set_index("strategy")
-    best = cells.loc[cells["accuracy"].idxmax()]
-    spread = np.fmax(cells["spread"].fillna(0), best["spread"])
-    near = best["accuracy"] - cells["accuracy"] <= spread
-    return _listed(list(cells.index[near]))
-
-
-def _amount(row: pd.Series) -> str:
-    """Say how many pictures from scratch equal those of a row of `comparison.worth_in_pictures`."""
-    if np.isinf(row["pictures"]):
-        return f"more than {row['most']}"
-    if row["pictures"] <= row["n_train"] * 1.001:
-        return f"{row['n_train']} or fewer"
-    return f"about {row['pictures']:.0f}"
-
-
 def _mean_and_spread(row: pd.Series) -> str:
     if np.isnan(row["accuracy"]):
         return "not run"
     return f"{row['accuracy']:.3f} " + ("(one seed)" if np.isnan(row["spread"]) else f"± {row['spread']:.3f}")
-
-
-def _enumerated(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _listed(names: list[str]) -> str:
-    return "; ".join(names) if len(names) < 4 else f"{len(names)} alike"

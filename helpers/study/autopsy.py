@@ -17,9 +17,8 @@ from sklearn.model_selection import train_test_split
 
 from .. import augment, backbones, checks, datasets, features, images, runtime, transfer
 from . import experiments
-from .comparison import half_width
-from .domains import source_of
-from .plan import NO_PHOTOS
+from .domains import NO_PHOTOS, source_of
+from .paired import half_width
 
 RESULTS = experiments.RESULTS / "autopsy.csv"
 IMAGE_SIZE, FULL_SIZE = 80, 224  # the tutorial's 224 would take hours; only the last step has it

@@ -16,11 +16,20 @@ import pandas as pd
 
 from .. import backbones, checks, runtime
 from . import experiments
-from .cells import RAW_PIXELS, SOLVED, run_cell
-from .comparison import ALL_BLOCKS, BATCH_NORM, COLD, FROM_SCRATCH, HEAD_ONLY, STRATEGIES
-from .domains import COMPARED, MANY_DRAWINGS, PHOTOS, SPEECH
+from .domains import DRAWINGS, NAMES, NO_PHOTOS, PHOTOS, SPEECH
 from .networks import ARCHITECTURES, AVERAGED
-from .strategies import prepared
+from .strategies import (
+    ALL_BLOCKS,
+    BATCH_NORM,
+    COLD,
+    FROM_SCRATCH,
+    HEAD_ONLY,
+    RAW_PIXELS,
+    SOLVED,
+    STRATEGIES,
+    prepared,
+    run_cell,
+)
 
 RESULTS = experiments.RESULTS / "grid.csv"
 
@@ -45,12 +54,12 @@ def scale(size: str) -> str:
 
 def _is_asked(domain: str, strategy: str, size: str) -> bool:
     """Return whether a cell is part of the grid. What takes longest is left out where it answers least."""
-    if strategy in VARIANTS and (domain == MANY_DRAWINGS or size not in SEARCH_SIZES.values()):
+    if strategy in VARIANTS and (domain == DRAWINGS or size not in SEARCH_SIZES.values()):
         return False
-    return not (strategy in WHOLE and domain == MANY_DRAWINGS and size == "all")
+    return not (strategy in WHOLE and domain == DRAWINGS and size == "all")
 
 
-def architecture_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+def architecture_cells(names: Sequence[str] = NAMES) -> list[experiments.Cell]:
     """Return the cells by which the network from scratch is chosen in each domain."""
     return [
         _cell("architecture", FROM_SCRATCH, domain, SEARCH_SIZES["large"], seed, rate, architecture)
@@ -58,7 +67,7 @@ def architecture_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell
     ]
 
 
-def rate_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+def rate_cells(names: Sequence[str] = NAMES) -> list[experiments.Cell]:
     """Return the cells by which learning rates are chosen: every rate, with one seed."""
     return [
         _cell("rate", strategy, domain, size, SEARCH_SEEDS[0], rate)
@@ -74,7 +83,7 @@ def _searched(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
             yield searched
 
 
-def finalist_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+def finalist_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[experiments.Cell]:
     """Return the cells for the two rates that did best with one seed: the other seeds."""
     return [
         _cell("rate", strategy, domain, size, seed, rate)
@@ -85,7 +94,7 @@ def finalist_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list
 
 
 def grid_cells(
-    names: Sequence[str] = COMPARED, strategies: Sequence[str] = (RAW_PIXELS, *STRATEGIES)
+    names: Sequence[str] = NAMES, strategies: Sequence[str] = (RAW_PIXELS, *STRATEGIES)
 ) -> list[experiments.Cell]:
     """Return the grid's cells, the cheap strategies first, and seed by seed."""
     cells = [
@@ -173,7 +182,7 @@ def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> f
     return float(rate_losses(table, strategy, domain, size).idxmin())
 
 
-def wider_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
+def wider_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[experiments.Cell]:
     """Return the cells of the next rate, where the lowest or the highest that was tried is the best."""
     found = []
     for domain, strategy, size in _searched(names):
@@ -188,7 +197,7 @@ def wider_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[ex
 # --- running it -----------------------------------------------------------------------------------------
 
 
-def run(path: Path | str = RESULTS, names: Sequence[str] = COMPARED, workers: int | None = None) -> None:
+def run(path: Path | str = RESULTS, names: Sequence[str] = NAMES, workers: int | None = None) -> None:
     """Choose settings where that is still to be done, then train what is missing of the grid.
 
     Controls and heads come first, then the domains' choices, then what trains longest. Stop it wherever you
@@ -233,10 +242,7 @@ def measure(cell: Mapping) -> experiments.Record:
     """
     domain, cached = prepared(cell["domain"], cell["image_size"], cell["base"])
     if domain.source == "drawn pets":
-        raise checks.CourseError(
-            "The photos are out of reach, and drawn pets' results would be kept under their name. "
-            "Set COURSE_DATA to their archive, or connect to the Internet, and try again."
-        )
+        raise checks.CourseError(NO_PHOTOS)
     rate = 1e-3 if cell["rate"] == "chosen" else float(cell["rate"])
     architecture = AVERAGED if cell["architecture"] == "chosen" else cell["architecture"]
     result = run_cell(cell["strategy"], domain, cached, cell["size"], cell["seed"], rate, architecture)

@@ -11,9 +11,8 @@ import pandas as pd
 from scipy import stats
 
 from .. import checks
-from .cells import RAW_PIXELS, from_text
-from .comparison import STRATEGIES
-from .domains import N_SPEAKERS, SPEECH
+from .domains import N_SPEAKERS, NAMES, SPEECH
+from .strategies import RAW_PIXELS, STRATEGIES, from_text
 
 LEVEL = 0.05
 BY = ["domain", "size"]
@@ -88,9 +87,11 @@ def _units(by_seed: pd.DataFrame | pd.Series, domain: str) -> np.ndarray:
 
 
 def _situations(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, int], pd.DataFrame]]:
-    """Yield domain, size and number of training pictures, with the rows of each, in the table's order."""
+    """Yield domain, size and number of training pictures, with the rows of each, from near and few on."""
     checks.table(table, *BY, "n_train", "strategy", "seed", "accuracy", "right", name="table")
-    for (domain, size), cells in table.groupby(BY, sort=False):
+    by_size = table.sort_values("n_train", kind="stable").groupby(BY, sort=False)
+    places = {name: place for place, name in enumerate(NAMES)}
+    for (domain, size), cells in sorted(by_size, key=lambda pair: places.get(pair[0][0], len(places))):
         yield (domain, size, int(cells["n_train"].iloc[0])), cells
 
 

@@ -1,44 +1,49 @@
-"""Six strategies, from training from scratch to fine-tuning everything: how each is trained.
+"""Six strategies, from training from scratch to fine-tuning everything, and a control without any network.
 
-A cell is one strategy on one domain with so many training pictures and one seed: a classifier, trained,
-and scored on held-out pictures that no choice was made on. What is frozen is run once: a head is
-solved for on bottleneck features, and the last blocks are trained on kept activations.
+A cell is one of them on one domain, with so many training pictures and one seed: a classifier, trained, and
+scored on held-out pictures by which nothing was chosen. What is frozen is run once: a head is solved for on
+bottleneck features, and the last blocks are trained on cached activations.
 """
 
+import base64
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 
 import numpy as np
-import pandas as pd
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_limits
 
 from .. import backbones, checks, evaluate, features, runtime, transfer
-from ..augment import Augmenter, targets_of
+from ..augment import targets_of
 from ..framework import keras
 from . import domains
-from .comparison import (
-    ALL_BLOCKS,
-    BATCH_NORM,
-    COLD,
-    FROM_SCRATCH,
-    HEAD_ONLY,
-    LAST_BLOCKS,
-    STRATEGIES,
-)
 from .domains import Domain
-from .trainer import Patience, Trainer, small_cnn
+from .networks import MOMENTUM, Patience, Trained, Trainer, from_scratch
 
-IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of times on two cores
+FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS, COLD, BATCH_NORM = STRATEGIES = (
+    "from scratch",
+    "head only",
+    "last blocks",
+    "all blocks",
+    "all, no warm-up",
+    "all, batch norm trained",
+)
+RAW_PIXELS = "raw pixels"  # the control: what needs no network at all
+SOLVED = (RAW_PIXELS, HEAD_ONLY)  # logistic regression, which has one lowest point
+WARMED_UP = (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM)
 FROM_LAYER = "block7a_expand_conv"  # the last blocks begin here, as in lesson 5
-WHOLE = "last blocks, whole network run"  # what they cost without kept activations
-# Rounds are a bound that hardly any training meets: validation ends it before. (The committed search of
-# learning rates had one round of patience more, and up to twelve rounds.)
+
+# How much logistic regression's weights may weigh: scikit-learn's C, chosen by validation for each cell.
+REGULARISATION = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 PATIENCE = {
-    FROM_SCRATCH: Patience(rounds=160, waits=8),
-    LAST_BLOCKS: Patience(rounds=60, waits=4),
-    ALL_BLOCKS: Patience(rounds=30, waits=2),
-    COLD: Patience(rounds=30, waits=2),
-    BATCH_NORM: Patience(rounds=30, waits=2),
+    FROM_SCRATCH: Patience(steps=200, most=2000, every=20),
+    LAST_BLOCKS: Patience(steps=100, most=2000, every=10),
+    ALL_BLOCKS: Patience(steps=80, most=400, every=10),
+    COLD: Patience(steps=80, most=400, every=10),
+    BATCH_NORM: Patience(steps=80, most=400, every=10),
 }
 
 
@@ -62,14 +67,14 @@ class Bottleneck:
     cpu_seconds_a_picture: float
 
 
-def activations_of(kept: Bottleneck) -> np.ndarray:
+def activations_of(cached: Bottleneck) -> np.ndarray:
     """Return what a base network's last blocks begin with; refuse another base's, which is not there."""
-    if kept.activations is None:
+    if cached.activations is None:
         raise checks.CourseError(
-            "kept has no activations: they are kept of the default base network only. "
+            "cached has no activations: they are cached of the default base network only. "
             "Give strategies.bottleneck(domain, backbones.load(image_size=...))."
         )
-    return kept.activations
+    return cached.activations
 
 
 @lru_cache(maxsize=4)
@@ -119,7 +124,7 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
     return Bottleneck(maps.mean(axis=(1, 2)), activations, watch.seconds / n, watch.cpu_seconds / n)
 
 
-# --- training a cell ------------------------------------------------------------------------------------
+# --- a cell -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -128,193 +133,201 @@ class CellResult:
 
     Attributes:
         n_train: number of training pictures.
-        learning_rate: Adam's; NaN for a head, which is solved for.
-        accuracy: share of the held-out pictures that got their own class, 0-1.
+        setting: Adam's learning rate, or the C of a logistic regression.
+        accuracy: proportion of the held-out pictures that got their own class, 0-1.
         log_loss: of the held-out pictures, in nats.
-        validation_accuracy, validation_loss: of the validation pictures, at the epoch that was taken.
+        validation_accuracy, validation_loss: of the validation pictures.
+        start_loss, hasty_loss: of `networks.Trained`; validation_loss for what is solved for.
+        steps, best_step: of `networks.Trained`; 0 for what is solved for.
         trainable: how many weights were trained.
-        seconds, cpu_seconds: training, by the clock and of the processor, with the validation that it took
-            to stop it and the training pictures' pass through what is frozen; what TensorFlow takes to
-            prepare a model (about ten seconds, once a program) is left out, and scoring.
-        images_seen: training pictures times passes.
-        epochs: passes over the training pictures until training stopped.
-        best_epoch: after how many passes the weights were taken.
+        cpu_seconds: of a processor: training, with the validation that it took to stop it or to choose by it,
+            and the training pictures' pass through what is frozen. Scoring is left out, and what TensorFlow
+            takes to prepare a model, once a program.
+        right: which held-out pictures were right, see `as_text`.
     """
 
     n_train: int
-    learning_rate: float
+    setting: float
     accuracy: float
     log_loss: float
     validation_accuracy: float
     validation_loss: float
+    start_loss: float
+    hasty_loss: float
+    steps: int
+    best_step: int
     trainable: int
-    seconds: float
     cpu_seconds: float
-    images_seen: int
-    epochs: float
-    best_epoch: float
+    right: str
+
+
+def as_text(right: np.ndarray) -> str:
+    """Return n truth values as a short text: eight in a byte, in base 64.
+
+    Example:
+        >>> from helpers.study import cells
+        >>> cells.as_text(np.array([True, False, True]))
+        'oA=='
+        >>> cells.from_text("oA==", 3).tolist()
+        [True, False, True]
+    """
+    return base64.b64encode(np.packbits(right).tobytes()).decode()
+
+
+def from_text(text: str, n: int) -> np.ndarray:
+    """Return the n truth values of `as_text`."""
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(text), np.uint8))
+    return bits[:n].astype(bool)
 
 
 def run_cell(
-    strategy: str, domain: Domain, kept: Bottleneck, size: int | str, seed: int, learning_rate: float = 1e-3
+    strategy: str,
+    domain: Domain,
+    cached: Bottleneck,
+    size: int | str,
+    seed: int,
+    learning_rate: float = 1e-3,
+    architecture: str = "averaged",
 ) -> CellResult:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
-    All classes weigh the same a picture: of an imbalanced set, give `splits.undersample(data)` to
-    `domains.of_table`.
-
     Args:
-        strategy: one of `STRATEGIES`.
+        strategy: one of `STRATEGIES`, or "raw pixels": logistic regression without any network.
         domain: where the pictures come from.
-        kept: of `bottleneck`, for the same domain.
+        cached: of `bottleneck`, for the same domain.
         size: number of training pictures, or "all".
         seed: of the choice of pictures, the first weights, the order of batches, and dropout.
-        learning_rate: Adam's. A head on its own takes none.
+        learning_rate: Adam's. What is solved for takes none.
+        architecture: of the network from scratch, see `networks.from_scratch`.
 
     Raises:
-        ValueError: an unknown strategy, or a number of pictures that the domain does not have.
-
-    Example:
-        >>> mine = domains.of_table(datasets.draw_pets(40, seed=0, size=64), image_size=32)
-        >>> kept = strategies.bottleneck(mine, backbones.load("efficientnet_lite0", image_size=32))
-        >>> result = strategies.run_cell("head only", mine, kept, "all", seed=0)
-        >>> result.n_train, result.trainable
-        (24, 1281)
-
-    See also: `comparison.recommend`, which says by which strategy; `bottleneck`.
+        CourseError: an unknown strategy, or a number of pictures that the domain does not have.
     """
-    checks.choice("strategy", strategy, STRATEGIES)
+    checks.choice("strategy", strategy, (RAW_PIXELS, *STRATEGIES))
+    domain = domain.for_seed(seed)
     rows = domain.training_rows(size, seed)
-    frozen_seconds = len(rows) * kept.seconds_a_picture
-    frozen_cpu_seconds = len(rows) * kept.cpu_seconds_a_picture
-    if strategy == HEAD_ONLY:
-        with runtime.Stopwatch() as watch:
-            head = transfer.logistic_regression_head(kept.features[rows], domain.labels[rows])
-        held_out, validation = (
-            _score(head.predict_proba(kept.features[part]), domain, part)
-            for part in (domain.held_out, domain.validation)
-        )
-        passes = int(head.n_iter_[0])
-        learning_rate, trainable, best = float("nan"), head.coef_.size + head.intercept_.size, passes
-    else:
-        inputs = activations_of(kept) if strategy == LAST_BLOCKS else domain.pictures
-        trainer = _trainer(strategy, domain.pictures.shape[1], tuple(domain.classes))
-        targets = targets_of(domain.labels, domain.classes)
-        with runtime.Stopwatch() as watch:
-            trainer.reset(seed)
-            if strategy in (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM):
-                trainer.warm_up(kept.features[rows], domain.labels[rows])
-            train, val = ((inputs[part], targets[part]) for part in (rows, domain.validation))
-            passes, best = trainer.fit(train, val, PATIENCE[strategy], learning_rate, seed)
-        held_out, validation = (
-            _score(trainer.predict(inputs[part]), domain, part)
-            for part in (domain.held_out, domain.validation)
-        )
-        trainable = int(transfer.count_weights(trainer.model)["trainable"])
-        if strategy in (FROM_SCRATCH, COLD):
-            frozen_seconds = frozen_cpu_seconds = 0.0
-    return CellResult(
-        n_train=len(rows),
-        learning_rate=learning_rate,
-        accuracy=held_out.accuracy,
-        log_loss=held_out.log_loss,
-        validation_accuracy=validation.accuracy,
-        validation_loss=validation.log_loss,
-        trainable=trainable,
-        seconds=watch.seconds + frozen_seconds,
-        cpu_seconds=watch.cpu_seconds + frozen_cpu_seconds,
-        images_seen=round(len(rows) * passes),
-        epochs=passes,
-        best_epoch=best,
+    if strategy in SOLVED:
+        return _solved(strategy, domain, cached, rows)
+    classes, image_size = tuple(domain.classes), domain.pictures.shape[1]
+    trainer = _trainer(strategy, image_size, classes, architecture, domain.may_be_mirrored)
+    inputs = activations_of(cached) if strategy == LAST_BLOCKS else domain.pictures
+    targets = targets_of(domain.labels, classes)
+    train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
+    with runtime.Stopwatch() as watch:
+        trainer.reset(seed)
+        if strategy in WARMED_UP:
+            head, _ = _best_of(cached.features, domain, rows)
+            trainer.put_head(*_weights(head))
+        trained = trainer.fit(train, validation, PATIENCE[strategy], learning_rate, seed)
+    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy in WARMED_UP else 0.0
+    probabilities = evaluate.probabilities_of(trainer.predict(inputs[domain.held_out]))
+    checked = evaluate.probabilities_of(trainer.predict(inputs[domain.validation]))
+    trainable = int(transfer.count_weights(trainer.model)["trainable"])
+    cpu_seconds = watch.cpu_seconds + frozen
+    return _result(domain, rows, learning_rate, probabilities, checked, trained, trainable, cpu_seconds)
+
+
+def _solved(strategy: str, domain: Domain, cached: Bottleneck, rows: np.ndarray) -> CellResult:
+    inputs = cached.features if strategy == HEAD_ONLY else _pixels(domain)
+    with runtime.Stopwatch() as watch:
+        model, loss = _best_of(inputs, domain, rows)
+    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy == HEAD_ONLY else 0.0
+    classifier = model[-1]
+    trainable = inputs.shape[1] * len(classifier.coef_) + classifier.intercept_.size
+    return _result(
+        domain,
+        rows,
+        classifier.C,
+        model.predict_proba(inputs[domain.held_out]),
+        model.predict_proba(inputs[domain.validation]),
+        Trained(0, 0, loss, loss, loss),
+        trainable,
+        watch.cpu_seconds + frozen,
     )
 
 
-def _score(outputs: np.ndarray, domain: Domain, rows: np.ndarray) -> evaluate.Report:
-    return evaluate.score(evaluate.probabilities_of(outputs), domain.labels[rows], domain.classes)
+def _pixels(domain: Domain) -> np.ndarray:
+    """Return each picture as a row of numbers 0-1; a grey picture's three channels are one."""
+    is_grey = np.array_equal(domain.pictures[..., 0], domain.pictures[..., 2])
+    pictures = domain.pictures[..., :1] if is_grey else domain.pictures
+    return pictures.reshape(len(pictures), -1).astype(np.float32) / 255
+
+
+def _best_of(inputs: np.ndarray, domain: Domain, rows: np.ndarray) -> tuple[Pipeline, float]:
+    """Solve for each regularisation, and return the one with the lowest validation loss, and that loss."""
+    train, labels = inputs[rows], domain.labels[rows]
+    solved = []
+    with threadpool_limits(1):  # small sums, which several threads only slow down
+        # Turning the axes changes nothing for logistic regression, and leaves as many numbers as pictures.
+        turned = [PCA().fit(train)] if train.shape[1] > len(rows) else []
+        for step in turned:
+            train = step.transform(train)
+        for regularisation in REGULARISATION:
+            regression = LogisticRegression(C=regularisation, max_iter=1000).fit(train, labels)
+            model = make_pipeline(*turned, regression)
+            probabilities = model.predict_proba(inputs[domain.validation])
+            loss = log_loss(domain.labels[domain.validation], probabilities, labels=domain.classes)
+            solved.append((model, float(loss)))
+    return min(solved, key=lambda pair: pair[1])
+
+
+def _weights(model: Pipeline) -> tuple[np.ndarray, np.ndarray]:
+    """Return a solved classifier's weights `(d, outputs)` and biases as they are for inputs not turned."""
+    *turned, regression = (step for _, step in model.steps)
+    weights, biases = regression.coef_.T, regression.intercept_
+    for step in turned:
+        weights = step.components_.T @ weights
+        biases = biases - step.mean_ @ weights
+    return weights, biases
+
+
+def _result(
+    domain: Domain,
+    rows: np.ndarray,
+    setting: float,
+    held_out: np.ndarray,
+    validation: np.ndarray,
+    trained: Trained,
+    trainable: int,
+    cpu_seconds: float,
+) -> CellResult:
+    score = evaluate.score(held_out, domain.labels[domain.held_out], domain.classes)
+    checked = evaluate.score(validation, domain.labels[domain.validation], domain.classes)
+    right = np.array(domain.classes)[held_out.argmax(axis=1)] == domain.labels[domain.held_out]
+    return CellResult(
+        n_train=len(rows),
+        setting=setting,
+        accuracy=score.accuracy,
+        log_loss=score.log_loss,
+        validation_accuracy=checked.accuracy,
+        validation_loss=checked.log_loss,
+        start_loss=trained.start_loss,
+        hasty_loss=trained.hasty_loss,
+        steps=trained.steps,
+        best_step=trained.best_step,
+        trainable=trainable,
+        cpu_seconds=cpu_seconds,
+        right=as_text(right),
+    )
 
 
 @lru_cache(maxsize=8)
-def _trainer(strategy: str, image_size: int, classes: tuple[str, ...]) -> Trainer:
+def _trainer(
+    strategy: str, image_size: int, classes: tuple[str, ...], architecture: str, mirrored: bool
+) -> Trainer:
     """Build each model once in a process; with and without warm-up, fine-tuning all is the same model."""
     if strategy == COLD:
-        return _trainer(ALL_BLOCKS, image_size, classes)
+        return _trainer(ALL_BLOCKS, image_size, classes, architecture, mirrored)
     if strategy == FROM_SCRATCH:
-        return Trainer(small_cnn(image_size, len(classes), seed=0))
+        return Trainer(from_scratch(architecture, image_size, len(classes)), scratch=True, mirrored=mirrored)
     base = backbones.load(image_size=image_size)
     if strategy == LAST_BLOCKS:
         base = features.split_base(base, FROM_LAYER)[1]
-    from_layer = FROM_LAYER if strategy == WHOLE else None
-    transfer.unfreeze(base, from_layer, batch_norm_training=strategy == BATCH_NORM)
-    return Trainer(transfer.build_classifier(base, classes))
-
-
-def whole_or_kept(
-    domain: Domain,
-    kept: Bottleneck,
-    base: keras.Model,
-    augmenter: Augmenter,
-    size: int | str = 320,
-    seeds: int = 3,
-    epochs: int = 4,
-    views: int = 4,
-) -> pd.DataFrame:
-    """Fine-tune the last blocks in two ways: through the whole network, or on kept activations.
-
-    Through the whole network, each epoch sees new augmented pictures. The other way, the frozen layers see
-    `views` augmented views of each picture once, and the epochs take them in turn.
-
-    Args:
-        domain: of the pictures' size that `base` takes.
-        kept: of `bottleneck`.
-        base: the default base network; left as it is.
-        augmenter: what a view is made by.
-        size: number of training pictures, or "all".
-        seeds, epochs: how many.
-        views: kept of each picture.
-
-    Returns:
-        Columns `way`, `seed`, `accuracy` (held-out, 0-1), `seconds_an_epoch` (augmenting included where it is
-        part of the epoch), `seconds_once` (making and keeping the views).
-
-    Example:
-        >>> mine = domains.of_table(datasets.draw_pets(40, seed=0, size=64), image_size=32)
-        >>> base = backbones.load("efficientnet_lite0", image_size=32)
-        >>> kept, augmenter = strategies.bottleneck(mine, base), augment.Augmenter(rotation=15)
-        >>> ways = strategies.whole_or_kept(mine, kept, base, augmenter, size=16)  # doctest: +SKIP
-        >>> ways["way"].unique().tolist()  # doctest: +SKIP
-        ['whole network', 'kept activations']
-
-    See also: `run_cell`.
-    """
-    for name, value in {"seeds": seeds, "epochs": epochs, "views": views}.items():
-        checks.whole_number(name, value, 1)
-    activations = activations_of(kept)
-    image_size, classes = domain.pictures.shape[1], tuple(domain.classes)
-    targets = targets_of(domain.labels, classes)
-    lower = features.split_base(base, FROM_LAYER)[0]
-    ways = {"whole network": _trainer(WHOLE, image_size, classes)}
-    ways["kept activations"] = _trainer(LAST_BLOCKS, image_size, classes)
-    rows = []
-    for seed, (way, trainer) in product(range(seeds), ways.items()):
-        training = domain.training_rows(size, seed)
-        rng = np.random.default_rng(seed)
-
-        def view(training: np.ndarray = training, rng: np.random.Generator = rng) -> np.ndarray:
-            return np.stack([augmenter(domain.pictures[row], rng) for row in training])
-
-        is_kept = way == "kept activations"
-        trainer.reset(seed)
-        trainer.warm_up(kept.features[training], domain.labels[training])
-        trainer.model.optimizer.learning_rate.assign(1e-4)
-        with runtime.Stopwatch() as once:
-            inputs = [features.outputs_of(lower, view()) for _ in range(views)] if is_kept else []
-        with runtime.Stopwatch() as training_itself:
-            for epoch in range(epochs):
-                trainer.one_epoch(
-                    inputs[epoch % views] if is_kept else view(), targets[training], seed + epoch
-                )
-        source = activations if is_kept else domain.pictures
-        outputs = trainer.predict(source[domain.held_out])
-        accuracy = _score(outputs, domain, domain.held_out).accuracy
-        rows.append((way, seed, accuracy, training_itself.seconds / epochs, once.seconds))
-    return pd.DataFrame(rows, columns=["way", "seed", "accuracy", "seconds_an_epoch", "seconds_once"])
+    transfer.unfreeze(base, batch_norm_training=strategy == BATCH_NORM)
+    if strategy == BATCH_NORM:
+        for layer in base.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = MOMENTUM
+    # Without a penalty on its weights, validation loss is the log loss and nothing else.
+    model = transfer.build_classifier(base, classes, l2=0.0)
+    return Trainer(model, mirrored=mirrored and strategy != LAST_BLOCKS)

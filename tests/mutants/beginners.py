@@ -206,15 +206,15 @@ FAULTS = (
     Fault(
         "labels shuffled before a comparison",
         "study/strategies",
-        "head = transfer.logistic_regression_head(kept.features[rows], domain.labels[rows])",
-        "head = transfer.logistic_regression_head(kept.features[rows], np.sort(domain.labels[rows]))",
+        "train, labels = inputs[rows], domain.labels[rows]",
+        "train, labels = inputs[rows], np.sort(domain.labels[rows])",
         "tests/test_strategies.py -k 'head'",
     ),
     Fault(
         "held-out pictures among the training pictures",
         "study/strategies",
-        "    rows = domain.training_rows(size, seed)\n    frozen",
-        "    rows = np.union1d(domain.training_rows(size, seed), domain.held_out)\n    frozen",
+        "    rows = domain.training_rows(size, seed)\n    if",
+        "    rows = np.union1d(domain.training_rows(size, seed), domain.held_out)\n    if",
         "tests/test_strategies.py -k 'head or record'",
     ),
 )

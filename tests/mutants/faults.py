@@ -41,6 +41,7 @@ TESTS = {
     "sources/published": DATA,
     "datasets": DATA,
     "study/comparison": "tests/test_comparison.py",
+    "study/paired": "tests/test_paired.py",
     "study/experiments": "tests/test_experiments.py -k 'not killed_run'",
 }
 A_MODULE = 57  # places; about 500 in all
