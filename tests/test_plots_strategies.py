@@ -1,112 +1,92 @@
 """Figures of lesson 6: each is one described figure whose title follows from its data."""
 
-from itertools import product
-
 import numpy as np
 import pandas as pd
 import pytest
+from made_results import table
 
 from helpers.plots import strategies as figures
-from helpers.study import autopsy, comparison, domains
-from helpers.study.comparison import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
+from helpers.study import autopsy, comparison, domains, paired
+from helpers.study.strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, RAW_PIXELS
 
-DOMAINS = (domains.PHOTOS, domains.DRAWINGS, domains.DIGITS)
-ACCURACY = {FROM_SCRATCH: 0.6, HEAD_ONLY: 0.9, ALL_BLOCKS: 0.94}
+ACCURACY = {RAW_PIXELS: 0.5, FROM_SCRATCH: 0.6, HEAD_ONLY: 0.8, ALL_BLOCKS: 0.95}
 
 
-@pytest.fixture
-def grid() -> pd.DataFrame:
-    rows = [
-        (domain, n, name, seed, ACCURACY[name] + 0.01 * seed, 0.3, 2.0 + place, 9.0, 1000, n * 20, 5)
-        for domain, n, (place, name), seed in product(DOMAINS, (20, 800), enumerate(ACCURACY), range(3))
-    ]
-    columns = (
-        "domain n_train strategy seed accuracy log_loss cpu_seconds seconds trainable images_seen best_epoch"
+@pytest.fixture(scope="module")
+def results() -> pd.DataFrame:
+    return pd.concat(
+        [table(ACCURACY, range(6), domain, size) for domain in domains.NAMES for size in ("20", "all")]
     )
-    return pd.DataFrame(rows, columns=columns.split())
 
 
-def test_accuracy_by_size(grid):
-    figure = figures.accuracy_by_size(comparison.summarise(grid))
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles == [f"{domain}\n20: all blocks\n800: all blocks" for domain in DOMAINS]
-    assert "digits: with 20 pictures all blocks" in figure.alt_text
+@pytest.fixture(scope="module")
+def means(results) -> pd.DataFrame:
+    return paired.means(results)
 
 
-def test_accuracy_by_cost(grid):
-    summary = comparison.summarise(grid)
-    front = summary.groupby("domain", group_keys=False)[summary.columns].apply(comparison.on_pareto_front)
-    figure = figures.accuracy_by_cost(summary, front)
+def test_accuracy_by_size(means):
+    figure = figures.accuracy_by_size(means, dict.fromkeys(domains.NAMES, 0.5))
+    titles = [axis.get_title(loc="left").split("\n") for axis in figure.axes]
+    assert [title[0] for title in titles] == list(domains.NAMES)
+    assert titles[0][1].startswith("20: all blocks 0.9") and titles[0][2].startswith("1000: all blocks 0.9")
+    assert "dogs and cats: with 20 all blocks 0.9" in figure.alt_text
+
+
+def test_accuracy_by_cost(means):
+    front = means.groupby("domain", group_keys=False)[means.columns].apply(comparison.on_pareto_front)
+    figure = figures.accuracy_by_cost(means, front)
     assert figure.axes[0].get_xscale() == "log"
-    title = "dogs and cats; on the front:\nfrom scratch; head only; all blocks"
-    assert figure.axes[0].get_title(loc="left") == title
-    assert figure.alt_text
+    assert figure.axes[0].get_title(loc="left").startswith("dogs and cats; on the front:\n4 strategies")
+    assert "dogs and cats: raw pixels, from scratch, head only, all blocks;" in figure.alt_text
 
 
-def test_four_boxes(grid):
-    figure = figures.four_boxes(comparison.summarise(grid), comparison.verdicts(grid))
-    assert len(figure.axes) == 4
-    assert "1 × agrees" in figure.get_suptitle() and "3 × disagrees" in figure.get_suptitle()
-    assert "disagreed: 'all blocks' leads by 0.340" in figure.axes[3].get_title(loc="left")
-    assert "tutorial says from scratch, disagreed" in figure.alt_text
+def test_leads(results):
+    found = paired.differences(results, ALL_BLOCKS, HEAD_ONLY)
+    figure = figures.leads(found, ALL_BLOCKS, HEAD_ONLY)
+    assert figure.axes[0].get_title(loc="left") == "all blocks: 8 × ahead, 0 × undecided, 0 × behind"
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert labels[:2] == ["dogs and cats, 20", "dogs and cats, 1000"]
+    other_way = figures.leads(paired.differences(results, HEAD_ONLY, ALL_BLOCKS), HEAD_ONLY, ALL_BLOCKS)
+    assert "8 × behind" in other_way.axes[0].get_title(loc="left")
 
 
-def test_worth_in_pictures(grid):
-    tables = {name: comparison.worth_in_pictures(grid, name) for name in (HEAD_ONLY, ALL_BLOCKS)}
-    figure = figures.worth_in_pictures(tables)
-    assert "20 with head only equal more than 800 from scratch" in figure.alt_text
-    assert len(figure.axes) == 3
+def test_leads_of_the_tutorials_advice(results):
+    figure = figures.leads(paired.boxes(results, comparison.ADVICE))
+    # Losses are alike, so that a rival is the first by its name: with many photos that of a weaker one.
+    title = figure.axes[0].get_title(loc="left")
+    assert title == "the advised strategy: 1 × ahead, 0 × undecided, 5 × behind"
+    assert "digits, 20: from scratch − " in figure.alt_text
 
 
-def test_paired_differences(grid):
-    grid.loc[(grid["strategy"] == ALL_BLOCKS) & (grid["domain"] == domains.DIGITS), "accuracy"] = [
-        *(0.8, 0.9, 1.0),
-        *(0.99, 1.0, 1.01),
-    ]
-    figure = figures.paired_differences(
-        comparison.differences(grid, ALL_BLOCKS, HEAD_ONLY), ALL_BLOCKS, HEAD_ONLY
-    )
-    titles = [axis.get_title(loc="left") for axis in figure.axes]
-    assert titles[0] == "dogs and cats; outside chance:\n20 (+0.040), 800 (+0.040)"
-    assert titles[2] == "digits; outside chance:\n800 (+0.090)"
-    assert "Outside chance: dogs and cats: 20" in figure.alt_text
+def test_what_is_undecided_is_not_told_as_decided(results):
+    found = paired.differences(results, ALL_BLOCKS, HEAD_ONLY).assign(verdict="undecided")
+    figure = figures.leads(found, ALL_BLOCKS, HEAD_ONLY)
+    assert "Decided: none." in figure.alt_text and "8 × undecided" in figure.axes[0].get_title(loc="left")
 
 
-def test_bases(grid):
-    grid = grid[grid["strategy"] != FROM_SCRATCH].rename(columns={"strategy": "base"})
-    summary = comparison.summarise(grid.assign(strategy="head only"), by=("domain", "n_train", "base"))
-    figure = figures.bases(summary)
-    assert "all blocks ahead by +0.040 with 20, +0.040 with 800" in figure.axes[0].get_title(loc="left")
-    assert figure.alt_text
+def test_what_is_not_measured_yet_is_not_drawn(results):
+    nothing = paired.differences(results, ALL_BLOCKS, "last blocks")
+    figure = figures.leads(nothing, ALL_BLOCKS, "last blocks")
+    assert figure.alt_text.endswith("have not been measured on the same pictures yet.")
 
 
-@pytest.mark.parametrize(
-    ("accuracies", "finding"),
-    [
-        ({"a": (0.7, 0.9)}, "a 0.700 with 20, 0.900 with 800"),
-        ({"a": (0.7, 0.9), "b": (0.8, 0.95)}, "b ahead by +0.100 with 20, +0.050 with 800"),
-        ({"a": (0.7, 0.9), "b": (0.6, 0.95)}, "a ahead by +0.100 with 20, b ahead by +0.050 with 800"),
-        ({"a": (0.5, 0.5), "b": (0.6, 0.6), "c": (0.9, 0.7)}, "c ahead by +0.300 with 20, +0.100 with 800"),
-        ({"a": (0.7, np.nan), "b": (0.6, 0.95)}, "a ahead by +0.100 with 20, b 0.950 with 800"),
-    ],
-)
-def test_bases_name_the_one_that_is_ahead(accuracies, finding):
+def test_learning_rates():
+    losses = pd.Series([0.9, 0.4, 0.7], index=[1e-5, 1e-4, 1e-3])
+    figure = figures.learning_rates({"photos": {ALL_BLOCKS: losses, FROM_SCRATCH: losses[::-1]}}, "80")
+    assert figure.axes[0].get_title(loc="left") == "photos, 80 pictures\nchosen: 0.0001 to 0.0001"
+    assert "photos: all blocks 0.0001, from scratch 0.0001." in figure.alt_text
+
+
+def test_bases():
     rows = [
-        ("photos", n, base, accuracy, 0.01)
-        for base, pair in accuracies.items()
-        for n, accuracy in zip((20, 800), pair, strict=True)
+        ("photos", n, base, accuracy + n / 1e4, 0.02, cost)
+        for n in (80, 320)
+        for base, accuracy, cost in (("small", 0.7, 9.0), ("large", 0.8, 60.0))
     ]
-    summary = pd.DataFrame(rows, columns=["domain", "n_train", "base", "accuracy", "spread"])
-    figure = figures.bases(summary)
-    assert figure.axes[0].get_title(loc="left") == f"photos\n{finding}"
-    assert f"photos: {finding}." in figure.alt_text
-
-
-def test_bases_of_one_size():
-    summary = pd.DataFrame(
-        {"domain": "photos", "n_train": 20, "base": ["a"], "accuracy": 0.7, "spread": 0.01}
-    )
-    assert figures.bases(summary).axes[0].get_title(loc="left") == "photos\na 0.700 with 20"
+    columns = ["domain", "n_train", "base", "accuracy", "margin", "multiplications"]
+    figure = figures.bases(pd.DataFrame(rows, columns=columns))
+    assert figure.axes[0].get_title(loc="left") == "photos\nlarge 0.83"
+    assert "Best with most pictures, photos: large 0.83." in figure.alt_text
 
 
 def test_waterfall():
@@ -145,36 +125,9 @@ def test_waterfall_of_one_seed_and_below_one_half():
     assert "nan" not in "".join(text.get_text() for text in figure.axes[0].texts)
 
 
-def test_four_boxes_of_one_seed(grid):
-    one = comparison.verdicts(grid).assign(margin=np.nan, verdict="undecided")
-    figure = figures.four_boxes(comparison.summarise(grid), one)
-    assert "undecided: it or 'all blocks', 0.340 (one seed only)" in figure.alt_text
-    assert figure.alt_text.startswith("Four boxes")
-    assert figures.four_boxes(comparison.summarise(grid), one[:1]).alt_text.startswith("One box ")
-
-
-def test_what_is_not_measured_yet_is_not_drawn(grid):
-    one = grid[grid["seed"] == 0]
-    figure = figures.four_boxes(comparison.summarise(one), comparison.verdicts(one))
-    assert figure.alt_text == "No box of figure 5 has been measured yet."
-    nothing = comparison.differences(grid, ALL_BLOCKS, comparison.COLD)
-    figure = figures.paired_differences(nothing, ALL_BLOCKS, comparison.COLD)
-    assert figure.alt_text.endswith("have not been measured on the same pictures yet.")
-
-
-def test_the_front_names_its_strategies(grid):
-    """They are on it, each with another price; nothing says that they are alike."""
-    fourth = grid[grid["strategy"] == ALL_BLOCKS].assign(strategy="fourth", cpu_seconds=9.0)
-    fourth["accuracy"] += 0.02
-    summary = comparison.summarise(pd.concat([grid, fourth]))
-    figure = figures.accuracy_by_cost(summary, pd.Series(True, index=summary.index))
-    assert "dogs and cats: from scratch, head only, all blocks, fourth;" in figure.alt_text
-    assert figure.axes[0].get_title(loc="left") == "dogs and cats; on the front:\n4 strategies"
-
-
 def test_committed_results_can_be_drawn():
-    grid = comparison.results()
-    summary = comparison.summarise(grid)
-    assert figures.four_boxes(summary, comparison.verdicts(grid)).alt_text
-    assert figures.accuracy_by_size(summary).alt_text
+    results = comparison.results()
+    means = paired.means(results)
+    assert figures.accuracy_by_size(means, dict.fromkeys(domains.NAMES, 0.5)).alt_text
+    assert figures.leads(paired.boxes(results, comparison.ADVICE)).alt_text
     assert figures.waterfall(autopsy.waterfall(pd.read_csv(autopsy.RESULTS))).alt_text

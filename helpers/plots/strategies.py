@@ -92,7 +92,7 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
     return describe(
         figure,
         "Accuracy against the processor's seconds, a mark for each strategy and number of training pictures, "
-        f"and a line along those that no other beats. From cheap to expensive, on that line: {'; '.join(said)}.",
+        f"and a line along those that no other beats. On it, from cheap to expensive: {'; '.join(said)}.",
     )
 
 

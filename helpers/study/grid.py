@@ -96,7 +96,25 @@ def finalist_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[ex
 def grid_cells(
     names: Sequence[str] = NAMES, strategies: Sequence[str] = (RAW_PIXELS, *STRATEGIES)
 ) -> list[experiments.Cell]:
-    """Return the grid's cells, the cheap strategies first, and seed by seed."""
+    """Return the grid's cells, the cheap strategies first, and seed by seed.
+
+    Args:
+        names: of domains.
+        strategies: their names, and "raw pixels".
+
+    Raises:
+        CourseError: an unknown name.
+
+    Example:
+        >>> from helpers.study import grid
+        >>> cells = grid.grid_cells(["digits"], ["head only"])
+        >>> len(cells), cells[0]["size"], cells[0]["seed"]
+        (35, '20', 0)
+    """
+    for name in names:
+        checks.choice("names", name, NAMES)
+    for name in strategies:
+        checks.choice("strategies", name, (RAW_PIXELS, *STRATEGIES))
     cells = [
         _cell("grid", strategy, domain, size, seed)
         for seed, size, domain, strategy in product(range(SPEECH_SEEDS), SIZES, names, strategies)

@@ -59,7 +59,7 @@ def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
 
 def half_width(values: np.ndarray | pd.Series) -> float:
     """Return half of the 95 % interval of a mean over seeds alone (Student, 1908); NaN for fewer than two."""
-    return mean_and_margin(np.asarray(values, float))[1]
+    return mean_and_margin(np.asarray(values, float))[1] if len(values) else float("nan")
 
 
 def right_answers(record: pd.Series) -> np.ndarray:

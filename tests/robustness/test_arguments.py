@@ -34,7 +34,7 @@ from helpers import (
 )
 from helpers.course import bundle, editions, lessons
 from helpers.sources import zips
-from helpers.study import autopsy, comparison, domains, experiments, plan, strategies, trainer
+from helpers.study import autopsy, comparison, domains, experiments, grid, networks, paired, strategies
 
 # Of what lessons call, these have nothing of their own to refuse; nor has what takes nothing, or is an error.
 NOTHING_TO_REFUSE = {
@@ -50,8 +50,8 @@ PROBABILITIES = np.full((6, 2), 0.5)
 DOMAIN = domains.Domain(
     "pets", np.zeros((6, 32, 32, 3), np.uint8), PETS.label.to_numpy(), *[np.arange(6)] * 3, ""
 )
-KEPT = strategies.Bottleneck(np.zeros((6, 8), np.float32), None, 0.0, 0.0)
-GRID = pd.DataFrame(columns=["domain", "n_train", "strategy", "seed", "accuracy", "cpu_seconds"])
+CACHED = strategies.Bottleneck(np.zeros((6, 8), np.float32), None, 0.0, 0.0)
+RESULTS = comparison.results()
 HOLES = PETS.assign(label=["cat", None, "dog", "dog", "cat", "dog"])
 
 
@@ -645,8 +645,8 @@ CASES = {
     ],
     "experiments.missing": [
         (
-            lambda m, b: experiments.missing(plan.grid_cells(), autopsy.RESULTS),
-            "'autopsy.csv' has no column domain, part, .*of another experiment. Name another file",
+            lambda m, b: experiments.missing(grid.grid_cells(), autopsy.RESULTS),
+            "'autopsy.csv' has no column architecture, base.*of another experiment. Name another file",
         ),
     ],
     "experiments.run": [
@@ -656,71 +656,61 @@ CASES = {
         ),
     ],
     "comparison.results": [
-        (lambda m, b: comparison.results("half"), "part is 'half'. Choose one of grid, search, bases")
-    ],
-    "comparison.best_rate": [
-        (
-            lambda m, b: comparison.best_rate(comparison.results("search"), "hope", domains.PHOTOS),
-            "strategy is 'hope' and domain 'dogs and cats'.*Run the search first",
-        ),
-    ],
-    "comparison.summarise": [
-        (lambda m, b: comparison.summarise(PETS), r"grid is a table of \['path', 'label'\]. Give a table"),
-        (lambda m, b: comparison.summarise(GRID, ("colour",)), "grid is .*Give a table with colour and accu"),
+        (lambda m, b: comparison.results("half"), "part is 'half'. Choose one of grid, architecture, rate")
     ],
     "comparison.table": [
-        (lambda m, b: comparison.table("grid"), "grid is 'grid'. Give a table with domain and n_train")
-    ],
-    "comparison.half_width": [
-        (lambda m, b: comparison.half_width([0.9, 0.8]), r"values is \[0.9, 0.8\]. Give a pandas Series")
-    ],
-    "comparison.differences": [
-        (lambda m, b: comparison.differences(None, "head only", "all blocks"), "grid is None. Give a table"),
-        (lambda m, b: comparison.differences(GRID, "hope", "head only"), "one is 'hope'. Choose one of from"),
-        (lambda m, b: comparison.differences(GRID, "head only", 7), "other is 7. Choose one of from scratch"),
-    ],
-    "comparison.verdicts": [
         (
-            lambda m, b: comparison.verdicts([]),
-            r"grid is \[\]. Give a table with domain and n_train and strat",
+            lambda m, b: comparison.table(PETS),
+            r"table is a table of \['path', 'label'\]. Give a table with dom",
         )
     ],
-    "comparison.worth_in_pictures": [
-        (lambda m, b: comparison.worth_in_pictures(GRID, "hope"), "strategy is 'hope'. Choose one of from s"),
-        (lambda m, b: comparison.worth_in_pictures(0, "head only"), "grid is 0. Give a table with domain"),
-    ],
     "comparison.on_pareto_front": [
-        (lambda m, b: comparison.on_pareto_front(PETS), "summary is .*Give a table with accuracy and cpu_sec")
+        (lambda m, b: comparison.on_pareto_front(PETS), "means is .*Give a table with accuracy and cpu_sec")
     ],
     "comparison.recommend": [
         (lambda m, b: comparison.recommend(10, 1, "digits"), "n_classes is 1. Give a whole number from 2 on"),
         (lambda m, b: comparison.recommend(2, 3, "digits"), "n_images is 2. Give a whole number from 3 on"),
         (lambda m, b: comparison.recommend(90, 3, "speech"), "domain is 'speech'. Choose one of dogs and c"),
-        (lambda m, b: comparison.recommend(90, 3, "digits", PETS), "grid is .*Give a table with domain and"),
-    ],
-    "plan.grid_cells": [
-        (lambda m, b: plan.grid_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch, h"),
+        (lambda m, b: comparison.recommend(90, 3, "digits", PETS), "measured is .*Give a table with domain"),
         (
-            lambda m, b: plan.grid_cells(domain_names=["speech"]),
-            "domain_names is 'speech'. Choose one of",
+            lambda m, b: comparison.recommend(9000, 3, "digits"),
+            "3000 a class. 'digits' was measured with 2 to",
         ),
+    ],
+    "paired.means": [
+        (lambda m, b: paired.means("grid"), "table is 'grid'. Give a table with domain and size")
+    ],
+    "paired.differences": [
+        (lambda m, b: paired.differences(None, "head only", "all blocks"), "table is None. Give a table"),
+        (lambda m, b: paired.differences(RESULTS, "hope", "head only"), "one is 'hope'. Choose one of raw"),
+        (lambda m, b: paired.differences(RESULTS, "head only", 7), "other is 7. Choose one of raw pixels"),
+    ],
+    "paired.boxes": [
+        (lambda m, b: paired.boxes([], {}), r"table is \[\]. Give a table with domain and size")
+    ],
+    "grid.grid_cells": [
+        (lambda m, b: grid.grid_cells(["speech"]), "names is 'speech'. Choose one of dogs and cats"),
+        (lambda m, b: grid.grid_cells(strategies=["hope"]), "strategies is 'hope'. Choose one of raw pixels"),
+    ],
+    "grid.rate_losses": [
         (
-            lambda m, b: plan.grid_cells(sizes=["few"]),
-            "sizes has 'few'. Give numbers of pictures, or '",
-        ),
-        (lambda m, b: plan.grid_cells(seeds=0), "seeds is 0. Give a whole number from 1 on"),
+            lambda m, b: grid.rate_losses(RESULTS, "hope", "digits", "80"),
+            "No rate was tried for 'hope' on 'digits'. Run its cells first",
+        )
     ],
-    "plan.search_cells": [
-        (lambda m, b: plan.search_cells(["hope"]), "strategies is 'hope'. Choose one of from scratch")
-    ],
-    "plan.compare": [
-        (lambda m, b: plan.compare("results.csv", [], workers=-1), "workers is -1. Give a whole number")
-    ],
-    "plan.measure": [
+    "grid.measure_with": [
         (
-            lambda m, b: plan.measure({**plan.grid_cells()[0], "domain": "speech"}),
+            lambda m, b: grid.measure_with({**grid.grid_cells()[0], "domain": "speech"}, "mine.csv"),
             "name is 'speech'. Choose one of dogs and cats",
         ),
+    ],
+    "networks.from_scratch": [
+        (lambda m, b: networks.from_scratch("deep", 64, 2), "architecture is 'deep'. Choose one of strided"),
+        (
+            lambda m, b: networks.from_scratch("averaged", 0, 2),
+            "image_size is 0. Give a whole number from 16",
+        ),
+        (lambda m, b: networks.from_scratch("averaged", 64, 1), "n_classes is 1. Give a whole number from 2"),
     ],
     "strategies.prepared": [
         (
@@ -733,17 +723,17 @@ CASES = {
     ],
     "strategies.run_cell": [
         (
-            lambda m, b: strategies.run_cell("hope", DOMAIN, KEPT, 4, 0),
-            "strategy is 'hope'. Choose one of from scratch",
+            lambda m, b: strategies.run_cell("hope", DOMAIN, CACHED, 4, 0),
+            "strategy is 'hope'. Choose one of raw pixels",
         ),
         (
-            lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, 100, 0),
+            lambda m, b: strategies.run_cell("head only", DOMAIN, CACHED, 100, 0),
             "size is 100, and 'pets' has 6 pictures to train on. Choose a number from 2 to 4, or 'all'",
         ),
-        (lambda m, b: strategies.run_cell("head only", DOMAIN, KEPT, "few", 0), "size is 'few'.*or 'all'"),
+        (lambda m, b: strategies.run_cell("head only", DOMAIN, CACHED, "few", 0), "size is 'few'.*or 'all'"),
         (
-            lambda m, b: strategies.run_cell(strategies.LAST_BLOCKS, DOMAIN, KEPT, 4, 0),
-            "kept has no activations.*Give strategies.bottleneck",
+            lambda m, b: strategies.run_cell(strategies.LAST_BLOCKS, DOMAIN, CACHED, 4, 0),
+            "cached has no activations.*Give strategies.bottleneck",
         ),
     ],
     "transfer.logistic_regression_head": [
@@ -755,21 +745,6 @@ CASES = {
             lambda m, b: transfer.logistic_regression_head(np.eye(3), ["cat"] * 3),
             "labels has 1 class. Give pictures of",
         ),
-    ],
-    "strategies.whole_or_kept": [
-        (
-            lambda m, b: strategies.whole_or_kept(DOMAIN, KEPT, on(m), augment.Augmenter(), views=0),
-            "views is 0. Give a whole number from 1 on",
-        ),
-        (
-            lambda m, b: strategies.whole_or_kept(DOMAIN, KEPT, on(m), augment.Augmenter()),
-            "kept has no activations.*Give strategies.bottleneck",
-        ),
-    ],
-    "trainer.small_cnn": [
-        (lambda m, b: trainer.small_cnn(0, 2, 0), "image_size is 0. Give a whole number from 1 on"),
-        (lambda m, b: trainer.small_cnn(64, 1, 0), "n_classes is 1. Give a whole number from 2 on"),
-        (lambda m, b: trainer.small_cnn(64, 2, -1), "seed is -1. Give a whole number from 0 to"),
     ],
     "autopsy.recipe_at": [
         (lambda m, b: autopsy.recipe_at("hope"), "step is 'hope'. Choose one of as written, pixels scaled")
