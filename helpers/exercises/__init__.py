@@ -4,7 +4,7 @@ from .augmentation import check_centre_rotation, check_pipeline
 from .checking import Check, Choice, NotRight, done_or
 from .data_survey import check_balanced_accuracy, check_choose_limit, check_class_weights
 from .fine_tuning import check_early_stopping, check_interval, check_layers_that_learn
-from .strategies import check_pareto_optimal, check_strategies
+from .strategies import check_lead, check_pareto_optimal
 from .stratified_split import check_leaked, check_photos_needed, check_stratified_counts
 from .warm_up import check_diagnosis, check_preprocess, check_trainable_weights
 
@@ -20,12 +20,12 @@ __all__ = [
     "check_early_stopping",
     "check_interval",
     "check_layers_that_learn",
+    "check_lead",
     "check_leaked",
     "check_pareto_optimal",
     "check_photos_needed",
     "check_pipeline",
     "check_preprocess",
-    "check_strategies",
     "check_stratified_counts",
     "check_trainable_weights",
     "done_or",

@@ -1,33 +1,91 @@
-"""Lesson 6: a strategy for each data set, and strategies that nothing beats."""
+"""Lesson 6: the lead of one strategy over another with its margin, and strategies that nothing beats."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from .checking import Check, Choice, Slip
+import numpy as np
 
-HEAD, TUNED, SCRATCH = "head only", "fine-tune", "from scratch"
+from .checking import Check, Slip
 
-check_strategies = Choice(
-    right={"birds": HEAD, "machine parts": TUNED, "seismograms": SCRATCH, "moles": HEAD},
-    hints={
+T = {5: 2.776, 10: 2.262}  # Student's, by the number of pairs
+
+
+def _margin(spread: Callable, t: Callable = T.get) -> Callable:
+    """Return an answer to the exercise that measures the spread of the pairs in its own way."""
+
+    def lead_and_margin(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+        return float(np.mean(one - other)), float(t(len(one)) * spread(one, other))
+
+    return lead_and_margin
+
+
+def _right(one: np.ndarray, other: np.ndarray) -> float:
+    return np.std(one - other, ddof=1) / np.sqrt(len(one))
+
+
+def _turned(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    return _margin(_right)(other, one)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    return np.sqrt((np.var(one, ddof=1) + np.var(other, ddof=1)) / len(one))
+
+
+def _interval(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    lead, margin = _margin(_right)(one, other)
+    return lead - margin, lead + margin
+
+
+check_lead = Check(
+    right=_margin(_right),
+    cases=(
+        (np.array([0.81, 0.74, 0.90, 0.69, 0.86]), np.array([0.78, 0.72, 0.86, 0.68, 0.81])),
         (
-            "birds",
-            TUNED,
-        ): "its lead is smaller than the margin. What does it cost, for a lead that may be chance?",
-        "birds": "two strategies are far ahead of this one.",
-        ("machine parts", HEAD): "it is the cheapest, but here the lead of another is wider than the margin.",
-        "machine parts": "compare the three accuracies first.",
-        (
-            "seismograms",
-            HEAD,
-        ): "the cheapest, and behind by more than the margin. Does anything speak for transfer here?",
-        "seismograms": "which accuracy is highest, and is the lead wider than the margin?",
-        (
-            "moles",
-            SCRATCH,
-        ): "the highest accuracy, by a lead within its margin. What else do the columns say?",
-        "moles": "no lead here is wider than its margin. What decides then?",
-    },
-    why="A lead counts when it is wider than its margin; where none is, the cheapest does.",
+            np.array([0.61, 0.66, 0.58, 0.70, 0.63, 0.65, 0.60, 0.68, 0.62, 0.64]),
+            np.array([0.64, 0.65, 0.62, 0.71, 0.68, 0.64, 0.66, 0.69, 0.65, 0.63]),
+        ),
+    ),
+    slips=(
+        Slip(
+            _margin(_apart),
+            "These are two strategies measured apart. Here each pair had the same pictures: take the "
+            "differences first, then their spread.",
+        ),
+        Slip(
+            _margin(lambda one, other: np.std(one - other) / np.sqrt(len(one))),
+            "NumPy's `std` divides by n. The spread of a sample divides by n − 1: `ddof=1`.",
+        ),
+        Slip(
+            _margin(lambda one, other: np.std(one - other, ddof=1)),
+            "That is how far single pairs lie apart. Their mean varies less, by √n.",
+        ),
+        Slip(
+            _margin(lambda one, other: np.std(one - other, ddof=1) / len(one)),
+            "The spread of a mean is that of a single pair divided by √n, not by n.",
+        ),
+        Slip(
+            _margin(_right, t=lambda n: 1.96),
+            "1.96 is for a spread that is known. Of so few pairs it is estimated: take t from the table.",
+        ),
+        Slip(
+            _margin(_right, t=lambda n: T[5]),
+            "Right for five pairs. With another number of pairs, t is another.",
+        ),
+        Slip(
+            _turned,
+            "The lead is that of the first over the second; it is negative where the first is behind.",
+        ),
+        Slip(_interval, "These are the two ends of the interval. Return the lead and the margin."),
+        Slip(
+            _margin(lambda one, other: 2 * _right(one, other)),
+            "That is the whole width of the interval. The margin is half of it.",
+        ),
+        Slip(
+            _margin(lambda one, other: np.std(one, ddof=1) / np.sqrt(len(one))),
+            "That is the spread of one strategy alone. What counts is how much the differences vary.",
+        ),
+    ),
+    why="Paired, what makes some draws of pictures hard for both cancels out, and the margin is smaller.",
+    otherwise="Compute the differences, their mean, their standard deviation and √n one by one.",
 )
 
 Results = Mapping[str, tuple[float, float]]  # strategy -> accuracy, seconds
@@ -56,6 +114,30 @@ check_pareto_optimal = Check(
         Slip(
             lambda results: {name for name in results if _beaten(results, name)},
             "These are the ones that are beaten: the other way round.",
+        ),
+        Slip(
+            lambda results: set(),
+            "Nothing is left: does each strategy beat itself? Compare it with the others only.",
+        ),
+        Slip(
+            lambda results: {
+                name
+                for name, (accuracy, seconds) in results.items()
+                if not any(a > accuracy or s < seconds for a, s in results.values())
+            },
+            "A strategy that is better on one count alone beats nothing: it has to be no worse on the other.",
+        ),
+        Slip(
+            lambda results: {max(results, key=lambda name: results[name][0])},
+            "That is the most accurate one alone. What of those that are less accurate, and cheaper?",
+        ),
+        Slip(
+            lambda results: {min(results, key=lambda name: results[name][1])},
+            "That is the cheapest one alone. What of those that cost more, and are more accurate?",
+        ),
+        Slip(
+            lambda results: {max(results, key=lambda name: results[name][0] / results[name][1])},
+            "Accuracy a second weighs the two against each other; to be beaten needs no weighing.",
         ),
         Slip(
             lambda results: {
