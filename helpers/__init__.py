@@ -1,7 +1,7 @@
 """The rooms behind the transfer-learning lessons: one module a topic, imported by name.
 
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
-with the rooms that need it: framework, and those that import from it (augment, lite0, backbones, features,
+with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy).
 
 For the reader are these functions and classes, each under the lesson that uses it first:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks
+from helpers import backbones, checks
 from helpers.study import domains, experiments, grid, strategies
 
 NAMES = (domains.DIGITS,)
@@ -69,6 +69,17 @@ def test_what_is_not_asked_needs_no_rate():
 def test_seeds_of_the_search_are_not_the_grids():
     seeds = {cell["seed"] for cell in grid.grid_cells()}
     assert not seeds & set(grid.SEARCH_SEEDS)
+
+
+def test_bases_are_compared_on_the_grids_own_draws():
+    planned, grids = (
+        pd.DataFrame(some).assign(part="")
+        for some in (grid.bases_cells(), grid.grid_cells(strategies=[strategies.HEAD_ONLY]))
+    )
+    assert {name.split()[0] for name in planned["base"]} <= set(backbones.NAMES)
+    wanted = grids["size"].isin(["80", "320"]).sum()
+    for _, own in planned.groupby("base"):
+        assert len(grids.merge(own.assign(base=backbones.DEFAULT))) == len(own) == wanted
 
 
 def test_every_rate_is_tried_and_the_best_two_again():

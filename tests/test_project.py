@@ -21,7 +21,7 @@ from helpers.runtime import COURSE_FOLDER
 MODULES = (
     *("checks", "runtime", "drawings", "images"),
     *("sources.folders", "sources.zips", "sources.drive", "sources.published", "datasets", "colab"),
-    *("survey", "splits", "framework", "augment", "lite0", "backbones", "features"),
+    *("survey", "splits", "framework", "augment", "lite", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.networks", "study.strategies"),
     *("study.paired", "study.grid", "study.comparison", "study.autopsy"),

@@ -138,6 +138,19 @@ def larger_cells() -> list[experiments.Cell]:
     ]
 
 
+def bases_cells(image_size: int = IMAGE_SIZE) -> list[experiments.Cell]:
+    """Return the cells that compare base networks of different quality: heads, near and far.
+
+    Two of the four bases' weights are packages to install, and one's a download: `run` leaves them out.
+    """
+    bases = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet 0.25")
+    return [
+        _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=image_size)
+        for base, domain, size, seed in product(bases, COMPARED, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
+        if seed < _n_seeds(domain, size)
+    ]
+
+
 def _cell(
     part: str,
     strategy: str,

@@ -200,7 +200,9 @@ def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.Data
     """
     rows = []
     for (domain, size, n_train), cells in _situations(table):
-        advised = advice.get((domain, size))
+        if (domain, size) not in advice:
+            continue
+        advised = advice[domain, size]
         losses = cells[cells["strategy"].isin(STRATEGIES)].groupby("strategy")["validation_loss"].mean()
         if advised not in losses.index or len(losses) < 2:
             continue
