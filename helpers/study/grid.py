@@ -146,7 +146,7 @@ def bases_cells(image_size: int = IMAGE_SIZE) -> list[experiments.Cell]:
     bases = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet 0.25")
     return [
         _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=image_size)
-        for base, domain, size, seed in product(bases, COMPARED, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
+        for base, domain, size, seed in product(bases, NAMES, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
         if seed < _n_seeds(domain, size)
     ]
 
