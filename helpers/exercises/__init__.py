@@ -2,7 +2,7 @@
 
 from .augmentation import check_centre_rotation, check_pipeline
 from .checking import Check, Choice, NotRight, done_or
-from .data_survey import check_balanced_accuracy, check_choose_limit, check_class_weights
+from .data_survey import check_balanced_accuracy, check_choose_limit, check_sound
 from .fine_tuning import check_early_stopping, check_interval, check_layers_that_learn
 from .strategies import check_pareto_optimal, check_strategies
 from .stratified_split import check_leaked, check_photos_needed, check_stratified_counts
@@ -15,7 +15,6 @@ __all__ = [
     "check_balanced_accuracy",
     "check_centre_rotation",
     "check_choose_limit",
-    "check_class_weights",
     "check_diagnosis",
     "check_early_stopping",
     "check_interval",
@@ -26,6 +25,7 @@ __all__ = [
     "check_pipeline",
     "check_preprocess",
     "check_strategies",
+    "check_sound",
     "check_stratified_counts",
     "check_trainable_weights",
     "done_or",

@@ -10,13 +10,17 @@ from .data import (
     image_pairs,
     image_sizes,
     leak,
+    misses_and_false_alarms,
     pair_distances,
     part_counts,
     photo_sheet,
     score_ranges,
     scores_by_remedy,
     share_histogram,
+    threshold_curve,
 )
+from .diagrams import transfer_learning
+from .interactive import limit_slider
 from .model import (
     feature_maps,
     intervals,
@@ -67,6 +71,8 @@ __all__ = [
     "intervals",
     "leak",
     "learning_curves",
+    "limit_slider",
+    "misses_and_false_alarms",
     "mistakes",
     "pair_distances",
     "paired_differences",
@@ -81,8 +87,10 @@ __all__ = [
     "side_by_side",
     "start_slope_asymptote",
     "threshold_costs",
+    "threshold_curve",
     "time_a_photo",
     "training_against_validation",
+    "transfer_learning",
     "variants",
     "waterfall",
     "weights_of_parts",

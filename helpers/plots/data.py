@@ -157,6 +157,67 @@ def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
     )
 
 
+def misses_and_false_alarms(
+    copies: Sequence[float] | np.ndarray,
+    others: Sequence[float] | np.ndarray,
+    limit: float,
+    highest: float = 0.3,
+) -> DescribedFigure:
+    """Draw how many copies a limit for near-duplicates misses, and how many other pairs it reports.
+
+    Args:
+        copies: distances of pairs that show the same picture.
+        others: distances of pairs that do not.
+        limit: a pair up to this distance is reported; drawn as a dashed line.
+        highest: the last limit on the axis.
+    """
+    copies, others = np.sort(copies), np.sort(others)
+    limits = np.linspace(0, highest, 301)
+    missed = len(copies) - np.searchsorted(copies, limits, side="right")
+    false_alarms = np.searchsorted(others, limits, side="right")
+    figure, axis = new_figure(7, 3.2)
+    for number, (name, counts) in enumerate(
+        {f"misses, of {len(copies)} copies": missed, "false alarms": false_alarms}.items()
+    ):
+        axis.plot(limits, counts, color=style(number).colour, linestyle=style(number).line, label=name)
+    axis.axvline(limit, color=GREY, linestyle=":")
+    axis.set(xlabel="limit (distance up to which a pair is reported)", ylabel="pairs")
+    axis.legend(frameon=False, loc="upper center")
+    n_missed, n_false = (copies > limit).sum(), (others <= limit).sum()
+    finding = f"Limit {limit:.2f}: {n_missed} of {len(copies)} copies missed, false alarms: {n_false}"
+    axis.set_title(finding)
+    return describe(figure, f"Misses and false alarms at every limit from 0 to {highest:g}. {finding}.")
+
+
+def threshold_curve(
+    thresholds: np.ndarray, scores: Mapping[str, np.ndarray], marks: Mapping[str, float]
+) -> DescribedFigure:
+    """Draw scores of a classifier of two classes at every decision threshold.
+
+    Args:
+        thresholds: `(n,)`, rising, 0-1, as from scikit-learn's `precision_recall_curve`.
+        scores: name -> `(n,)`, 0-1: its value at each threshold.
+        marks: name -> a threshold to mark by a line. The title says what the scores are there.
+    """
+    figure, axis = new_figure(7, 3.2)
+    for number, (name, values) in enumerate(scores.items()):
+        colour, _, line, _ = style(number)
+        axis.plot(thresholds, values, color=colour, linestyle=line, drawstyle="steps-pre", label=name)
+    said = []
+    for name, mark in marks.items():
+        axis.axvline(mark, color=GREY, linestyle=":")
+        axis.annotate(name, (mark, 1.02), ha="center", va="bottom", annotation_clip=False)
+        place = np.searchsorted(thresholds, mark)
+        values = [f"{score} {column[place]:.2f}" for score, column in scores.items() if place < len(column)]
+        said.append(f"{name}: {', '.join(values) or 'nothing is found'}")
+    axis.set(xlabel="decision threshold", ylabel="score (0 to 1)", ylim=(0, 1.02))
+    axis.set_xlim(0, max(thresholds[-1], *marks.values()) * 1.05)
+    axis.legend(frameon=False, loc="center right")
+    finding = f"Threshold {'; '.join(said)}"
+    axis.set_title(finding, pad=18)
+    return describe(figure, f"Curves of {' and '.join(scores)} over the decision threshold. {finding}.")
+
+
 def scores_by_remedy(scores: pd.DataFrame) -> DescribedFigure:
     """Draw grouped bars: one group a row of `scores` (a way of training), one bar a column (a metric).
 

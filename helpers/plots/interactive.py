@@ -2,15 +2,17 @@
 
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import ipywidgets as widgets
+import numpy as np
 
 from .. import checks, colab, runtime
+from .data import misses_and_false_alarms
 from .figure import DescribedFigure
 
 DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
@@ -148,3 +150,35 @@ def as_html(figure: DescribedFigure) -> str:
     fits = 'style="max-width: 100%; height: auto"'
     alt = escape(figure.alt_text)
     return f'<img src="data:image/png;base64,{source}" alt="{alt}" {fits} decoding="sync">'
+
+
+def limit_slider(
+    copies: Sequence[float] | np.ndarray,
+    others: Sequence[float] | np.ndarray,
+    limit: float = 0.07,
+    highest: float = 0.3,
+) -> Explorer:
+    """Show what a limit for near-duplicates misses and what it reports wrongly, with a slider for the limit.
+
+    Args:
+        copies: distances of pairs that show the same picture.
+        others: distances of pairs that do not.
+        limit: where to begin.
+        highest: where the slider ends.
+
+    Raises:
+        CourseError: a limit outside its slider.
+
+    Example:
+        >>> slider = plots.limit_slider([0.01, 0.09, 0.2], [0.12, 0.6])  # in a notebook: with its slider
+        >>> print(slider.still().alt_text.split(". ")[-1])
+        Limit 0.07: 2 of 3 copies missed, false alarms: 0.
+
+    See also: `survey.find_near_duplicates`, which takes such a limit.
+    """
+    checks.number("limit", limit, 0, highest)
+
+    def draw(limit: float) -> DescribedFigure:
+        return misses_and_false_alarms(copies, others, limit, highest)
+
+    return Explorer(draw, {"limit": Control("limit (distance)", limit, 0, highest)})
