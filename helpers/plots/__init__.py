@@ -3,7 +3,6 @@
 from .augmentation import grid_order, score_by_epoch, side_by_side, variants
 from .data import (
     best_of_many,
-    brightness,
     class_counts,
     example_sheet,
     fold_map,
@@ -56,7 +55,6 @@ __all__ = [
     "answer",
     "bases",
     "best_of_many",
-    "brightness",
     "class_counts",
     "confusion",
     "curves_with_bands",

@@ -22,7 +22,6 @@ from .figure import (
 )
 
 TILE = 180  # pixels a side of an image on a sheet
-ALIKE = 15  # of 255: classes whose medians of brightness lie as close are called equally bright
 FAR = 1.5  # times the limit: a pair of images at that distance is called far above it
 
 
@@ -100,36 +99,6 @@ def image_sizes(facts: pd.DataFrame) -> DescribedFigure:
         f"""Scatter plot of image sizes, width against height, up to {largest} pixels, with the line of
         square images: {wide} of {len(facts)} images lie below it, wider than they are high.""",
     )
-
-
-def brightness(facts: pd.DataFrame) -> DescribedFigure:
-    """Draw how the mean brightness of the images is distributed, class by class."""
-    facts = facts.dropna(subset=["brightness"])
-    if facts.empty:
-        return empty_figure("There is no image whose brightness is known")
-    figure, axis = new_figure(7, 3.2)
-    for number, (label, rows) in enumerate(facts.groupby("label")):
-        colour, _, _, hatch = style(number)
-        axis.hist(
-            rows.brightness, bins=range(0, 256, 15), label=label, color=colour, hatch=hatch,
-            edgecolor="white", alpha=0.6,
-        )  # fmt: skip
-    medians = facts.groupby("label").brightness.median().round()
-    axis.set(xlabel="mean brightness of an image (0 black, 255 white)", ylabel="images")
-    axis.set_title(_brightest(medians))
-    axis.legend(frameon=False)
-    said = ", ".join(f"{label} {value:.0f}" for label, value in medians.items())
-    return describe(figure, f"Histogram of mean brightness, one for each class. Medians: {said}.")
-
-
-def _brightest(medians: pd.Series) -> str:
-    if len(medians) == 1:
-        return f"The images of the class {medians.index[0]} have a median of {medians.iloc[0]:.0f}"
-    if np.ptp(medians) <= ALIKE:
-        return "The classes are about equally bright"
-    if len(medians) == 2:
-        return "One class is brighter"
-    return f"From {medians.idxmin()}, the darkest class, to {medians.idxmax()}, the brightest"
 
 
 def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:

@@ -10,7 +10,7 @@ PALE_BLUE, PALE_ORANGE, PALE_GREY = "#CFE4F3", "#FBE3B0", "#EEEEEE"  # black tex
 
 
 def transfer_learning() -> core.DescribedFigure:
-    """Draw what transfer learning keeps of a trained network and what is new, and which lesson is about it."""
+    """Draw what transfer learning keeps of a trained network and what is new, and what each lesson does."""
     figure, axis = core.new_figure(8.4, 3.6)
     axis.set(xlim=(0, 10.5), ylim=(0, 4.4))
     axis.set_axis_off()
@@ -52,9 +52,9 @@ def transfer_learning() -> core.DescribedFigure:
     axis.set(aspect="auto", title="Keep what a network has learnt to see; train a new head on a few photos")
     return core.describe(
         figure,
-        f"""Diagram of transfer learning, two rows of boxes. Done before, by others: over a million photos lead to
-        a base network, to a head, to 1,000 kinds of things. In this course: photos of cats and dogs lead
-        to the same base network, whose weights are kept, to a new head, to the answer cat or dog.
+        f"""Diagram of transfer learning, two rows of boxes. Done before, by others: over a million photos
+        lead to a base network, to a head, to 1,000 kinds of things. In this course: photos of cats and dogs
+        lead to the same base network, whose weights are kept, to a new head, to the answer cat or dog.
         Beneath: {"; ".join(" ".join(lesson.split()) for lesson in lessons)}.""",
     )
 
