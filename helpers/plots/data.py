@@ -181,7 +181,7 @@ def threshold_curve(
         said.append(f"{name}: {', '.join(values) or 'nothing is found'}")
     axis.set(xlabel="decision threshold", ylabel="score (0 to 1)", ylim=(0, 1.02))
     axis.set_xlim(0, max(thresholds[-1], *marks.values()) * 1.05)
-    axis.legend(frameon=False, loc="center right")
+    axis.legend(frameon=False, loc="center")
     finding = f"Threshold {'; '.join(said)}"
     axis.set_title(finding, pad=18)
     return describe(figure, f"Curves of {' and '.join(scores)} over the decision threshold. {finding}.")

@@ -170,6 +170,7 @@ def limit_slider(
         CourseError: a limit outside its slider.
 
     Example:
+        >>> from helpers import plots
         >>> slider = plots.limit_slider([0.01, 0.09, 0.2], [0.12, 0.6])  # in a notebook: with its slider
         >>> print(slider.still().alt_text.split(". ")[-1])
         Limit 0.07: 2 of 3 copies missed, false alarms: 0.
