@@ -341,7 +341,7 @@ def score_ranges(
         places = row + rng.uniform(-0.15, 0.15, len(values))
         axis.plot(values, places, ".", color=style(row).colour, alpha=0.5)
         line = {"linewidth": 4} if name in intervals else {"marker": "|"}
-        axis.plot([low, high], [row + 0.3 * (name in scores)] * 2, color="black", **line)
+        axis.plot([low, high], [row + 0.3] * 2, color="black", **line)
         axis.annotate(
             f"{low:.2f} to {high:.2f}", ((low + high) / 2, row + 0.47), ha="center", va="center", fontsize=9
         )
