@@ -333,7 +333,10 @@ def score_ranges(
     Below them stand `intervals`, computed from one score each: what it is of -> its two ends.
     """
     intervals = intervals or {}
-    ranges = {name: tuple(np.quantile(values, [0.025, 0.975])) for name, values in scores.items()} | intervals
+    ranges: dict[str, Sequence[float]] = {
+        name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()
+    }
+    ranges.update(intervals)
     figure, axis = new_figure(7, 0.75 * len(ranges) + 1.2)
     rng = np.random.default_rng(0)
     for row, (name, (low, high)) in enumerate(ranges.items()):
