@@ -131,8 +131,9 @@ def test_nothing_returned_and_errors_are_told(name):
 
 def test_an_answer_may_change_what_it_is_given(capsys):
     def careless(train, test):
-        test.drop(test.index[~test.group.isin(train.group)], inplace=True)
-        return test.path
+        found = list(test.path[test.group.isin(train.group)])
+        test["path"] = "gone"
+        return found
 
     for _ in range(2):
         exercises.check_leaked(careless)
