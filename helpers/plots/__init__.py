@@ -6,7 +6,6 @@ from .data import (
     brightness,
     class_counts,
     example_sheet,
-    fold_map,
     image_pairs,
     image_sizes,
     leak,
@@ -17,6 +16,7 @@ from .data import (
     scores_by_remedy,
     share_histogram,
 )
+from .interactive import interval_explorer
 from .model import (
     feature_maps,
     intervals,
@@ -27,6 +27,7 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
+from .splitting import interval_by_size, k_folds, three_parts
 from .strategies import (
     accuracy_by_cost,
     accuracy_by_size,
@@ -58,13 +59,15 @@ __all__ = [
     "curves_with_bands",
     "example_sheet",
     "feature_maps",
-    "fold_map",
     "four_boxes",
     "grid_order",
     "heat_maps",
     "image_pairs",
     "image_sizes",
+    "interval_by_size",
+    "interval_explorer",
     "intervals",
+    "k_folds",
     "leak",
     "learning_curves",
     "mistakes",
@@ -80,6 +83,7 @@ __all__ = [
     "share_histogram",
     "side_by_side",
     "start_slope_asymptote",
+    "three_parts",
     "threshold_costs",
     "time_a_photo",
     "training_against_validation",

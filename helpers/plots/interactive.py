@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from .. import checks, colab, runtime
 from .figure import DescribedFigure
+from .splitting import interval_by_size
 
 DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -134,6 +135,15 @@ class Upload(Interactive):
                 return as_html(self._draw(photo))
             except checks.CourseError as error:
                 return f'<p role="alert">{escape(str(error).replace(str(photo), "This file"))}</p>'
+
+
+def interval_explorer(accuracy: float = 0.8, n: int = 140) -> Explorer:
+    """Show the 95 % interval of an accuracy (0.5 to 1), with sliders for it and for the number of images."""
+    controls = {
+        "accuracy": Control("accuracy", accuracy, 0.5, 1),
+        "n": Control("images in the test set", n, 20, 5000, 10),
+    }
+    return Explorer(lambda accuracy, n: interval_by_size(accuracy, int(n)), controls)
 
 
 def _uploaded(value: dict | tuple) -> bytes | None:
