@@ -1,7 +1,7 @@
 """The rooms behind the transfer-learning lessons: one module a topic, imported by name.
 
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
-with the rooms that need it: framework, and those that import from it (augment, lite0, backbones, features,
+with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
@@ -10,7 +10,7 @@ Lesson 1, what is in the data:
     datasets.load_dog_cat, datasets.draw_pets, datasets.manifest, images.read, images.fit,
     survey.inspect, survey.find_near_duplicates, survey.edge_features
 Lesson 2, parts to train on, to choose by and to test on:
-    splits.split, splits.near_duplicate_groups, splits.folds
+    splits.split, splits.near_duplicate_groups
 Lesson 3, pictures changed at random:
     drawings.draw_pet, drawings.test_card, augment.Parameters, augment.Augmenter,
     augment.apply, augment.affine_matrix, augment.ImageBatches, backbones.load, explore.augmentation

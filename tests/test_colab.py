@@ -85,7 +85,8 @@ def test_an_edition_does_what_its_lesson_does_but_for_the_setup_and_the_solution
     stored = build.stored_repository((COURSE_FOLDER / "pyproject.toml").read_text(encoding="utf-8"))
     assert made.pop("colab-setup").source == build.with_form_fields(SETUP_CELL, stored)
     assert list(made)[-1] == "colab-end" and made.pop("colab-end").source == build.END_CELL
-    there_alone = {name for name, cell in lesson.items() if "local-only" in cell.metadata.get("tags", [])}
+    left_out = {"local-only", lessons.BOUNDS}
+    there_alone = {name for name, cell in lesson.items() if left_out & set(cell.metadata.get("tags", []))}
     assert list(made) == [name for name in lesson if name not in there_alone]
     solutions = {name for name, cell in lesson.items() if editions.is_solution(cell)}
     assert {name for name in made if made[name].source != lesson[name].source} == {"setup", *solutions}

@@ -147,14 +147,19 @@ def test_best_of_many_follows_the_best_so_far():
     assert "up to 3 models" in alt_text(figure)
 
 
-def test_fold_map_gives_the_sizes(pets):
-    assert alt_text(plots.fold_map(splits.folds(pets, 3, groups=range(24)))).endswith("Held out: 8, 8, 8.")
-
-
 def test_score_ranges_draws_every_score():
     figure = plots.score_ranges({"small": [0.5, 0.6, 0.7], "large": [0.6, 0.61]}, "Spread")
     assert sorted(figure.axes[0].lines[0].get_xdata()) == [0.5, 0.6, 0.7]
     assert alt_text(figure) == "Spread. One point a score, for each of: small, large."
+
+
+def test_score_ranges_draw_a_computed_interval_without_points():
+    figure = plots.score_ranges({"small": [0.5, 0.6, 0.7]}, "Spread", {"computed": (0.45, 0.75)})
+    *_, points, line = figure.axes[0].lines
+    assert len(points.get_xdata()) == 0 and list(line.get_xdata()) == [0.45, 0.75]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["small", "computed"]
+    assert figure.axes[0].get_xlabel() == "accuracy (line: the middle 95 %; thick: a 95 % interval)"
+    assert alt_text(figure).endswith("for each of: small. computed: 0.45 to 0.75.")
 
 
 # --- data of one's own: other classes, one, nine, none --------------------------------------------------
@@ -183,7 +188,6 @@ def test_no_figure_speaks_of_cats_and_dogs_that_are_not_there(own):
         plots.class_counts(own),
         plots.image_sizes(facts),
         plots.part_counts(dict(zip(("training", "test"), half, strict=True))),
-        plots.fold_map([half, half[::-1]]),
     ):
         assert not {"cat", "dog", "cats", "dogs", "nan"} & set(said_by(figure).replace(",", " ").split())
 
@@ -323,14 +327,6 @@ def test_best_of_many_does_not_promise_a_climb():
     assert "it goes from 0.50 to 0.50; the same models on fresh images go from 0.75 to 0.75" in alt_text(
         figure
     )
-
-
-def test_fold_map_says_what_is_held_out_twice_and_never(pets):
-    twice = [(pets[8:], pets[:8]), (pets[10:], pets[:10])]
-    assert "Of 24 images, 14 never and 8 more than once held out" in alt_text(plots.fold_map(twice))
-    assert titles(plots.fold_map(twice)) == ["Of 24 images, 14 never and 8 more than once held out"]
-    once = [(pets[12:], pets[:12]), (pets[:12], pets[12:])]
-    assert titles(plots.fold_map(once)) == ["Every image is held out once"]
 
 
 def test_many_kinds_are_drawn(pets):

@@ -10,12 +10,12 @@ def alt_text(box):
 
 
 def test_the_limit_begins_where_it_is_told_to():
-    assert "Limit 0.07: 2 of 3 copies missed" in plots.limit_slider(COPIES, OTHERS).still().alt_text
-    assert "Limit 0.10: 1 of 3 copies" in plots.limit_slider(COPIES, OTHERS, limit=0.1).still().alt_text
+    assert "Limit 0.07: 2 of 3 copies missed" in plots.limit_explorer(COPIES, OTHERS).still().alt_text
+    assert "Limit 0.10: 1 of 3 copies" in plots.limit_explorer(COPIES, OTHERS, limit=0.1).still().alt_text
 
 
 def test_misses_and_false_alarms_follow_the_slider():
-    box = plots.limit_slider(COPIES, OTHERS).widget()
+    box = plots.limit_explorer(COPIES, OTHERS).widget()
     slider = box.children[0]
     assert (slider.description, slider.value, slider.min, slider.max) == ("limit (distance)", 0.07, 0, 0.3)
     slider.value = 0.15
@@ -25,10 +25,10 @@ def test_misses_and_false_alarms_follow_the_slider():
 
 
 def test_where_notebooks_are_saved_the_figure_stands_still():
-    content, metadata = plots.limit_slider(COPIES, OTHERS)._repr_mimebundle_()
+    content, metadata = plots.limit_explorer(COPIES, OTHERS)._repr_mimebundle_()
     assert set(content) == {"image/png", "text/plain"} and metadata["image/png"]["alt"]
 
 
 def test_a_limit_outside_its_slider_is_refused():
     with pytest.raises(checks.CourseError, match="limit is 0.5. Give a number from 0 to 0.3"):
-        plots.limit_slider(COPIES, OTHERS, limit=0.5)
+        plots.limit_explorer(COPIES, OTHERS, limit=0.5)

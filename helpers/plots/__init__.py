@@ -5,7 +5,6 @@ from .data import (
     best_of_many,
     class_counts,
     example_sheet,
-    fold_map,
     image_pairs,
     image_sizes,
     leak,
@@ -19,7 +18,7 @@ from .data import (
     threshold_curve,
 )
 from .diagrams import transfer_learning
-from .interactive import limit_slider
+from .interactive import interval_explorer, limit_explorer
 from .model import (
     feature_maps,
     intervals,
@@ -30,6 +29,7 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
+from .splitting import interval_by_size, k_folds, three_parts
 from .strategies import (
     accuracy_by_cost,
     accuracy_by_size,
@@ -60,16 +60,18 @@ __all__ = [
     "curves_with_bands",
     "example_sheet",
     "feature_maps",
-    "fold_map",
     "four_boxes",
     "grid_order",
     "heat_maps",
     "image_pairs",
     "image_sizes",
+    "interval_by_size",
+    "interval_explorer",
     "intervals",
+    "k_folds",
     "leak",
     "learning_curves",
-    "limit_slider",
+    "limit_explorer",
     "misses_and_false_alarms",
     "mistakes",
     "pair_distances",
@@ -84,6 +86,7 @@ __all__ = [
     "share_histogram",
     "side_by_side",
     "start_slope_asymptote",
+    "three_parts",
     "threshold_costs",
     "threshold_curve",
     "time_a_photo",

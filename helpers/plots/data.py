@@ -305,7 +305,7 @@ def leak(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
     axis.axvline(0.5, color=GREY, linestyle=":")
     axis.set_yticks(range(len(scores)), scores)
     axis.set(
-        xlabel="accuracy on the held-out fold (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
+        xlabel="accuracy on pictures held out (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
     )
     axis.set_title(title)
     said = "; ".join(f"{name}: {np.mean(values):.2f}" for name, values in scores.items())
@@ -336,7 +336,8 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     axis.axhline(0.5, color=GREY, linestyle=":")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:.0f}")
-    axis.set(xlabel="models tried (logarithmic)", ylabel="accuracy of the best so far")
+    axis.set(xlabel="models tried (logarithmic; bands: the middle half of the test sets)")
+    axis.set_ylabel("accuracy of the best so far")
     looks, is_worth = means
     axis.set_title(
         "The more models one tries on a test set, the better the best one looks"
@@ -352,45 +353,37 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     )
 
 
-def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> DescribedFigure:
-    """Draw for each of `pairs`, as from `splits.folds`, which images are held out."""
-    table = pd.concat([part for pair in pairs for part in pair]).drop_duplicates("path").sort_index()
-    column = pd.Series(np.arange(len(table)), index=table.path)
-    times = pd.Series(0, index=table.path)
-    figure, axis = new_figure(8, 0.4 * len(pairs) + 1.2)
-    for row, (_, held_out) in enumerate(pairs):
-        paths = held_out.path.unique()
-        times[paths] += 1
-        axis.barh(row, len(table), height=0.7, color="#E8E8E8")
-        axis.vlines(column[paths], row - 0.35, row + 0.35, color=style(row).colour, linewidth=0.5)
-    axis.set_yticks(range(len(pairs)), [f"fold {number}" for number in range(1, len(pairs) + 1)])
-    axis.invert_yaxis()
-    axis.set(xlabel="images, in the order of the table (a line: held out in this fold)", xlim=(0, len(table)))
-    kinds = {"never": int((times == 0).sum()), "more than once": int((times > 1).sum())}
-    odd = " and ".join(f"{n} {how}" for how, n in kinds.items() if n)
-    finding = f"Of {len(table)} images, {odd} held out" if odd else "Every image is held out once"
-    axis.set_title(finding)
-    sizes = ", ".join(str(len(held_out)) for _, held_out in pairs)
-    said = finding if odd else "every image is held out once"
-    return describe(figure, f"Map of {len(pairs)} folds: {said}. Held out: {sizes}.")
+def score_ranges(
+    scores: Mapping[str, Sequence[float]],
+    title: str,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+) -> DescribedFigure:
+    """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them.
 
-
-def score_ranges(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
-    """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them."""
-    figure, axis = new_figure(7, 0.75 * len(scores) + 1.2)
+    Below them stand `intervals`, computed from one score each: what it is of -> its two ends.
+    """
+    intervals = intervals or {}
+    ranges: dict[str, Sequence[float]] = {
+        name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()
+    }
+    ranges.update(intervals)
+    figure, axis = new_figure(7, 0.75 * len(ranges) + 1.2)
     rng = np.random.default_rng(0)
-    for row, values in enumerate(scores.values()):
-        low, high = np.quantile(values, [0.025, 0.975])
+    for row, (name, (low, high)) in enumerate(ranges.items()):
+        values = scores.get(name, [])
         places = row + rng.uniform(-0.15, 0.15, len(values))
         axis.plot(values, places, ".", color=style(row).colour, alpha=0.5)
-        axis.plot([low, high], [row + 0.3] * 2, color="black", marker="|")
+        line = {"linewidth": 4} if name in intervals else {"marker": "|"}
+        axis.plot([low, high], [row + 0.3] * 2, color="black", **line)
         axis.annotate(
             f"{low:.2f} to {high:.2f}", ((low + high) / 2, row + 0.47), ha="center", va="center", fontsize=9
         )
-    axis.set_yticks(range(len(scores)), scores)
-    axis.set(xlabel="accuracy (line: the middle 95 %)", ylim=(len(scores) - 0.3, -0.4))
+    axis.set_yticks(range(len(ranges)), ranges)
+    computed = "; thick: a 95 % interval" if intervals else ""
+    axis.set(xlabel=f"accuracy (line: the middle 95 %{computed})", ylim=(len(ranges) - 0.3, -0.4))
     axis.set_title(title)
-    return describe(figure, f"{title}. One point a score, for each of: {', '.join(scores)}.")
+    said = "".join(f" {name}: {low:.2f} to {high:.2f}." for name, (low, high) in intervals.items())
+    return describe(figure, f"{title}. One point a score, for each of: {', '.join(scores)}.{said}")
 
 
 def _counted(counts: pd.Series) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from .. import checks, colab, runtime
 from .data import misses_and_false_alarms
 from .figure import DescribedFigure
+from .splitting import interval_by_size
 
 DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -138,21 +139,16 @@ class Upload(Interactive):
                 return f'<p role="alert">{escape(str(error).replace(str(photo), "This file"))}</p>'
 
 
-def _uploaded(value: dict | tuple) -> bytes | None:
-    """Return the newest file's content; ipywidgets 7, which Colab has, says it in another way than 8."""
-    files = list(value.values() if isinstance(value, dict) else value)
-    return bytes(files[-1]["content"]) if files else None
+def interval_explorer(accuracy: float = 0.8, n: int = 140) -> Explorer:
+    """Show the 95 % interval of an accuracy (0.5 to 1), with sliders for it and for the number of images."""
+    controls = {
+        "accuracy": Control("accuracy", accuracy, 0.5, 1),
+        "n": Control("images in the test set", n, 20, 5000, 10),
+    }
+    return Explorer(lambda accuracy, n: interval_by_size(accuracy, int(n)), controls)
 
 
-def as_html(figure: DescribedFigure) -> str:
-    """Return a figure as an image with alternative text, which the widget for images could not carry."""
-    source = b64encode(figure.png(DOTS_PER_INCH)).decode("ascii")
-    fits = 'style="max-width: 100%; height: auto"'
-    alt = escape(figure.alt_text)
-    return f'<img src="data:image/png;base64,{source}" alt="{alt}" {fits} decoding="sync">'
-
-
-def limit_slider(
+def limit_explorer(
     copies: Sequence[float] | np.ndarray,
     others: Sequence[float] | np.ndarray,
     limit: float = 0.07,
@@ -171,8 +167,8 @@ def limit_slider(
 
     Example:
         >>> from helpers import plots
-        >>> slider = plots.limit_slider([0.01, 0.09, 0.2], [0.12, 0.6])  # in a notebook: with its slider
-        >>> print(slider.still().alt_text.split(". ")[-1])
+        >>> explorer = plots.limit_explorer([0.01, 0.09, 0.2], [0.12, 0.6])  # in a notebook: with its slider
+        >>> print(explorer.still().alt_text.split(". ")[-1])
         Limit 0.07: 2 of 3 copies missed, false alarms: 0.
 
     See also: `survey.find_near_duplicates`, which takes such a limit.
@@ -183,3 +179,17 @@ def limit_slider(
         return misses_and_false_alarms(copies, others, limit, highest)
 
     return Explorer(draw, {"limit": Control("limit (distance)", limit, 0, highest)})
+
+
+def _uploaded(value: dict | tuple) -> bytes | None:
+    """Return the newest file's content; ipywidgets 7, which Colab has, says it in another way than 8."""
+    files = list(value.values() if isinstance(value, dict) else value)
+    return bytes(files[-1]["content"]) if files else None
+
+
+def as_html(figure: DescribedFigure) -> str:
+    """Return a figure as an image with alternative text, which the widget for images could not carry."""
+    source = b64encode(figure.png(DOTS_PER_INCH)).decode("ascii")
+    fits = 'style="max-width: 100%; height: auto"'
+    alt = escape(figure.alt_text)
+    return f'<img src="data:image/png;base64,{source}" alt="{alt}" {fits} decoding="sync">'
