@@ -55,6 +55,12 @@ def _parser() -> argparse.ArgumentParser:
         "run the lessons and save them in place",
         "For those who edit the course: the outputs of cells tagged `photo` are cleared.",
     )
+    slided = add(
+        "slides",
+        _slides,
+        "make slides of the lessons",
+        "From the lessons as they are saved, a page for each, under build/slides/.",
+    )
     for with_lessons in (run, notebooks, slided):
         with_lessons.add_argument(
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
@@ -93,12 +99,6 @@ def _parser() -> argparse.ArgumentParser:
         _site,
         "make the pages that can be read before anything is installed",
         "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
-    )
-    slided = add(
-        "slides",
-        _slides,
-        "make slides of the lessons",
-        "From the lessons as they are saved, a page for each, under build/slides/.",
     )
     bundled = add(
         "bundle",

@@ -1,4 +1,4 @@
-"""The course as a site to read before anything is installed: saved lessons and pages, made into HTML by Sphinx.
+"""The course as a site to read before anything is installed: saved lessons and pages, made by Sphinx.
 
 Nothing is run: the lessons come with their saved outputs. The site asks no other host for anything, and reads
 from a server as from a folder or a stick.
@@ -28,8 +28,9 @@ BESIDE = {  # the pages beside the lessons: heading in the contents -> pages
 }
 _RUNNING = "# Running the course\n\n"  # what the README tells from its first commands on
 _BADGE = re.compile(r"\[!\[Open in Colab\]\(\S+?\)\]\((\S+?)\)")
-_LINK = re.compile(r"(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)")
-_FENCED = re.compile(r"(^(`{3,}).*?^\2$)", re.MULTILINE | re.DOTALL)
+_CODE_OR_LINK = re.compile(
+    r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)", re.DOTALL
+)
 
 
 def contents(masters: Iterable[Path]) -> dict[str, list[str]]:
@@ -42,7 +43,7 @@ def contents(masters: Iterable[Path]) -> dict[str, list[str]]:
 
 
 def write_sources(folder: Path, course: Path = COURSE_FOLDER) -> None:
-    """Write what Sphinx makes the site of to `folder`, anew: Markdown and pictures, laid out as in `course`."""
+    """Write to `folder`, anew, what Sphinx makes the site of: Markdown and pictures, laid out as in `course`."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(course / "notebooks" / "figures", folder / "notebooks" / "figures")
     parts = contents(lessons.find(folder=course / "notebooks"))
@@ -68,10 +69,10 @@ def with_links(text: str, page: str, pages: Iterable[str]) -> str:
     """
 
     def link(match: re.Match) -> str:
-        picture, words, target = match.groups()
-        file, mark, anchor = target.partition("#")
-        if picture or re.match(r"https?:|mailto:", target):
+        code, picture, words, target = match.groups()
+        if code or picture or re.match(r"https?:|mailto:", target):
             return match[0]
+        file, mark, anchor = target.partition("#")
         there = Path(os.path.normpath(Path(page).parent / file)).as_posix() if file else page
         if there not in pages and Path(there).parent.name != "figures":
             return words
@@ -79,10 +80,7 @@ def with_links(text: str, page: str, pages: Iterable[str]) -> str:
         file = re.sub(r"\.ipynb$", ".md", file)
         return f"[{words}]({file}{mark}{anchor})"
 
-    pieces = _FENCED.split(_BADGE.sub(r"[Open in Colab](\1)", text))
-    pieces[::3] = [_LINK.sub(link, prose) for prose in pieces[::3]]
-    del pieces[2::3]  # the fences, a second time
-    return "".join(pieces)
+    return _CODE_OR_LINK.sub(link, _BADGE.sub(r"[Open in Colab](\1)", text))
 
 
 def build(folder: Path = lessons.BUILD / "site", course: Path = COURSE_FOLDER) -> None:
@@ -98,7 +96,9 @@ def build(folder: Path = lessons.BUILD / "site", course: Path = COURSE_FOLDER) -
     options = ["--quiet", "--fail-on-warning", "--builder", "html", "--fresh-env", "--jobs", "auto"]
     options += ["--conf-dir", str(SPHINX), "--doctree-dir", str(lessons.BUILD / "site-doctrees")]
     command = [sys.executable, "-m", "sphinx", *options, str(sources), str(folder)]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, encoding="utf-8"
+    )
     if "No module named sphinx" in done.stderr:
         requirements = (SPHINX / "requirements.txt").relative_to(COURSE_FOLDER)
         raise checks.CourseError(

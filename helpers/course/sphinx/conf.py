@@ -24,7 +24,7 @@ copybutton_selector = "div.highlight-python pre, div.highlight-sh pre, div.highl
 
 
 def setup(app):
-    """Give the headings of the contents their level, which Sphinx leaves out, once the theme has made them."""
+    """Have the headings of the contents tell their level, which Sphinx leaves out."""
     app.connect("html-page-context", _with_levels, priority=900)
 
 

@@ -69,7 +69,7 @@ def mark(section: nodes.section, pattern: re.Pattern, meanings: dict[str, str]) 
 
 
 def visit(writer: nodes.NodeVisitor, node: Term) -> None:
-    """Begin a term in HTML, described by its meaning. The Tab key stops at the first of its kind on a page."""
+    """Begin a term in HTML, described by its meaning. The Tab key stops at each once on a page."""
     shown = writer.__dict__.setdefault("shown_terms", [])
     stop = -1 if node["meaning"] in shown else 0
     shown.append(node["meaning"])
