@@ -76,7 +76,7 @@ bundle-test: $(installed)  ## make the bundle, and install and run it with the n
 browser-test: $(installed) $(browser_installed)  ## open lessons in a real browser and move their sliders
 	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser/test_lab.py
 
-site-test: site $(browser_installed)  ## open every page of the site in a real browser, and look for barriers
+site-test: site slides $(browser_installed)  ## open site and slides in a real browser, and look for barriers
 	@cd $(browser_packages) && npm pack --silent axe-core@4.14.1
 	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser/test_pages.py
 

@@ -30,7 +30,7 @@ def lesson():
         new_markdown_cell(f"## 1. Bars\n\nFirst words.\n\n{ASKED}"),
         figure("Bars."),
         new_code_cell("assert True", metadata={"tags": ["bounds"]}),
-        new_markdown_cell("The left one.\n\nMore of it.\n\n| a |\n|---|"),
+        new_markdown_cell("The left one, as in [lesson 1](01_bars.ipynb).\n\nMore of it.\n\n| a |\n|---|"),
         printed("0.5"),
         new_markdown_cell("Now dots:"),
         figure("Dots."),
@@ -58,8 +58,8 @@ def test_without_tags_every_figure_is_a_slide_with_the_paragraphs_about_it(lesso
     assert sources(slides.slides(lesson, "How far?")) == [
         ["# Lesson 2: A *split*\n\n**Vote:** How far?"],
         [f"## 1. Bars\n\n{ASKED}"],
-        ["## 1. Bars", ["Bars."], "The left one."],
-        ["## 1. Bars\n\nNow dots:", ["Dots."]],
+        ["## 1. Bars", ["Bars."], "The left one, as in [lesson 1](01_bars.ipynb)."],
+        ["## 1. Bars", ["Dots."], "Now dots:"],
         ["## Summary\n- It holds.\n"],
     ]
 
@@ -86,5 +86,6 @@ def test_the_page_asks_for_nothing_and_describes_its_pictures(lesson, tmp_path):
     page = slides.write(tmp_path / "02_split.ipynb", tmp_path / "slides").read_text(encoding="utf-8")
     assert page.count("<section>") == page.count("</section>") == 5
     assert "<strong>Vote:</strong> How far?" in page and "plot()" not in page and "assert" not in page
+    assert "The left one, as in lesson 1." in page
     assert re.findall(r'<img[^>]* alt="([^"]*)"', page) == ["Bars.", "Dots."]
     assert not re.search(r'(?:src|<link[^>]*href)="(?!data:)|@import|url\(', page)

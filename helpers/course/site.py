@@ -43,7 +43,7 @@ def contents(masters: Iterable[Path]) -> dict[str, list[str]]:
 
 
 def write_sources(folder: Path, course: Path = COURSE_FOLDER) -> None:
-    """Write to `folder`, anew, what Sphinx makes the site of: Markdown and pictures, laid out as in `course`."""
+    """Write to `folder`, anew, what Sphinx makes the site of: Markdown and pictures, as in `course`."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(course / "notebooks" / "figures", folder / "notebooks" / "figures")
     parts = contents(lessons.find(folder=course / "notebooks"))

@@ -1,7 +1,7 @@
 """Slides of a saved lesson, for a teacher: each figure with the question before it and the sentence after.
 
-Tags choose: a code cell tagged `slide` is shown by its output, and a text with that tag beside the output that
-it stands next to. In a lesson without the tag every figure is a slide, with the paragraphs about it.
+Tags choose: a code cell tagged `slide` is shown by its output, a text with that tag beside the output that it
+is next to. In a lesson without the tag every figure is a slide, with the paragraphs about it.
 """
 
 import re
@@ -13,7 +13,7 @@ from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from . import lessons
+from . import lessons, site
 
 TAG = "slide"
 ASKED = "**Before you run the next cell:**"  # begins a question, which gets a slide of its own
@@ -32,7 +32,10 @@ def write(path: Path, folder: Path) -> Path:
     for slide in slides(notebook, vote(text, lessons.number(path))):
         slide[0].metadata["opens"] = slide[-1].metadata["closes"] = True
         cells += slide
-    exporter = HTMLExporter(raw_template=TEMPLATE, exclude_input=True, exclude_anchor_links=True)
+    for cell in cells:
+        cell.source = site.with_links(cell.source, path.name, pages=())  # there is one page alone
+    without = {"exclude_input": True, "exclude_output_prompt": True, "exclude_anchor_links": True}
+    exporter = HTMLExporter(raw_template=TEMPLATE, **without)
     page, _ = exporter.from_notebook_node(new_notebook(cells=cells), {"metadata": {"name": _title(notebook)}})
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}.html"
@@ -74,11 +77,8 @@ def slides(notebook: NotebookNode, question: str = "") -> Iterator[list[Notebook
             yield [_text(f"## {heading}", before)]
             before = ""
         outputs = [output for output in cell.outputs if tagged or "image/png" in output.get("data", {})]
-        yield [
-            _text(f"## {heading}", before),
-            new_code_cell(outputs=outputs),
-            *([_text(after)] if after else []),
-        ]
+        words = [_text(before, after)] if before or after else []
+        yield [_text(f"## {heading}"), new_code_cell(outputs=outputs), *words]
     for cell in cells:
         if cell.id == "summary":
             yield [_text(cell.source.partition("\n**Next:**")[0])]

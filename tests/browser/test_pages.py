@@ -1,6 +1,6 @@
-"""The site in a real browser, opened from its folder: links, search, requests, and what axe-core says of it.
+"""Site and slides in a real browser, opened from their folder: links, search, requests, what axe-core says.
 
-`make site-test` makes the site, fetches axe-core beside the browser's packages, and leaves screenshots in
+`make site-test` makes them, fetches axe-core beside the browser's packages, and leaves screenshots in
 build/browser/.
 """
 
@@ -19,9 +19,9 @@ SITE = lessons.BUILD / "site"
 PACKAGES = lessons.BUILD / "browser-packages"
 SCREENSHOTS = lessons.BUILD / "browser"
 WIDTHS, SCHEMES = (390, 1280), ("light", "dark")
-PAGES = sorted(SITE.rglob("*.html"))
+PAGES = [*sorted(SITE.rglob("*.html")), *sorted((lessons.BUILD / "slides").glob("*.html"))]
 LOOKED_AT = ("index", "01_data_survey", "05_fine_tuning", "glossary", "search")
-AXE = "axe.run(document, {resultTypes: ['violations']})"
+AXE = "axe.run(document, {resultTypes: ['violations'], preload: false})"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not PAGES, reason="no site here (make site-test)"),
@@ -119,7 +119,7 @@ def problems_of(browser, axe):
     context.close()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(SITE).as_posix())
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(lessons.BUILD).as_posix())
 def test_a_page_is_sound(path, problems_of):
     assert problems_of(path) == set()
 
@@ -170,6 +170,14 @@ def test_a_term_shows_its_meaning_to_mouse_keyboard_and_finger(page):
     assert not meaning.is_visible()
     term.click()
     assert meaning.is_visible()
+
+
+def test_a_term_is_explained_from_its_lesson_on_and_the_tab_key_stops_at_it_once(page):
+    page.goto((SITE / "notebooks" / "01_data_survey.html").as_uri())
+    assert "heads" not in page.locator(".term").evaluate_all("all => all.map(term => term.firstChild.data)")
+    page.goto((SITE / "notebooks" / "05_fine_tuning.html").as_uri())
+    stops = page.locator(".term[tabindex='0'] > span").all_text_contents()
+    assert len(stops) > 10 and len(stops) == len(set(stops)) < page.locator(".term").count()
 
 
 @pytest.mark.parametrize("path", lessons.find(), ids=lambda path: path.stem)
