@@ -55,6 +55,8 @@ def test_the_contents_list_every_notebook_and_page(sources):
     listed = [page for part in site.contents(lessons.find()).values() for page in part]
     masters = [Path("notebooks", lessons.place(path)).as_posix() for path in lessons.find()]
     assert sorted(listed[: len(masters)]) == sorted(masters)
+    appendix = [page for page in masters if "/appendix/" in page]
+    assert site.contents(lessons.find())["Appendix"] == appendix != []
     beside = {
         path.relative_to(COURSE_FOLDER).as_posix() for path in (COURSE_FOLDER / "notebooks").glob("*.md")
     }

@@ -34,6 +34,8 @@ def lesson():
         printed("0.5"),
         new_markdown_cell("Now dots:"),
         figure("Dots."),
+        new_markdown_cell("Now lines."),
+        figure("Lines."),
         new_markdown_cell("## 2. The next section\n\nOther words."),
         new_markdown_cell("## Summary\n- It holds.\n\n**Next:** [3](03.ipynb)", id="summary"),
     ]
@@ -54,12 +56,12 @@ def sources(made) -> list[list[str]]:
 
 
 def test_without_tags_every_figure_is_a_slide_with_the_paragraphs_about_it(lesson):
-    lessons.without_bounds(lesson)
     assert sources(slides.slides(lesson, "How far?")) == [
         ["# Lesson 2: A *split*\n\n**Vote:** How far?"],
         [f"## 1. Bars\n\n{ASKED}"],
         ["## 1. Bars", ["Bars."], "The left one, as in [lesson 1](01_bars.ipynb)."],
-        ["## 1. Bars", ["Dots."], "Now dots:"],
+        ["## 1. Bars", ["Dots."], "Now dots:\n\nNow lines."],
+        ["## 1. Bars", ["Lines."]],
         ["## Summary\n- It holds.\n"],
     ]
 
@@ -84,8 +86,8 @@ def test_the_page_asks_for_nothing_and_describes_its_pictures(lesson, tmp_path):
     nbformat.write(lesson, tmp_path / "02_split.ipynb")
     (tmp_path / "README.md").write_text(GUIDE, encoding="utf-8")
     page = slides.write(tmp_path / "02_split.ipynb", tmp_path / "slides").read_text(encoding="utf-8")
-    assert page.count("<section>") == page.count("</section>") == 5
+    assert page.count("<section>") == page.count("</section>") == 6
     assert "<strong>Vote:</strong> How far?" in page and "plot()" not in page and "assert" not in page
     assert "The left one, as in lesson 1." in page
-    assert re.findall(r'<img[^>]* alt="([^"]*)"', page) == ["Bars.", "Dots."]
+    assert re.findall(r'<img[^>]* alt="([^"]*)"', page) == ["Bars.", "Dots.", "Lines."]
     assert not re.search(r'(?:src|<link[^>]*href)="(?!data:)|@import|url\(', page)

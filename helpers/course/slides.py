@@ -25,7 +25,7 @@ _NO_PROSE = re.compile(r"[#|<>`-]|\d+\. ")
 
 def write(path: Path, folder: Path) -> Path:
     """Write the slides of the lesson at `path` to `folder`, as one page that holds all it shows."""
-    notebook = lessons.without_bounds(nbformat.read(path, as_version=4))
+    notebook = nbformat.read(path, as_version=4)
     guide = lessons.above(path) / GUIDE
     text = guide.read_text(encoding="utf-8") if guide.is_file() else ""
     cells = []
