@@ -72,6 +72,26 @@ def test_tags_choose_outputs_and_the_texts_beside_them(lesson):
     assert sources(slides.slides(lesson))[1:-1] == [["## 1. Bars", ["0.5"], "Now dots:"]]
 
 
+@pytest.mark.parametrize("tags", [[], [slides.TAG]])
+def test_a_question_belongs_to_the_next_cell_alone(tags):
+    cells = [
+        new_markdown_cell("# Lesson 2: A split"),
+        figure("Bars.", tags=tags),
+        printed("0.5"),
+        new_markdown_cell(ASKED, metadata={"tags": tags}),
+        figure("Dots.", tags=tags),
+    ]
+    heading = "## Lesson 2: A split"
+    made = sources(slides.slides(new_notebook(cells=cells)))[1:]
+    assert made == [[heading, ["Bars."]], [f"{heading}\n\n{ASKED}"], [heading, ["Dots."]]]
+
+
+def test_a_text_without_the_tag_is_not_shown_nor_skipped(lesson):
+    for index in (2, 6):
+        lesson.cells[index].metadata["tags"] = [slides.TAG]
+    assert sources(slides.slides(lesson))[1:-1] == [["## 1. Bars", ["Bars."]]]
+
+
 def test_the_question_of_the_guide_is_that_of_the_lesson():
     assert [slides.vote(GUIDE, number) for number in (1, 2, 3, None)] == ["Twice?", "How far?", "", ""]
 

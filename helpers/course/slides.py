@@ -93,19 +93,18 @@ def _is_shown(cell: NotebookNode, tagged: bool) -> bool:
 
 def _paragraph(cells: Sequence[NotebookNode], shown: list[bool], indices: range, tagged: bool) -> str:
     """Return the nearest paragraph of prose in one direction, up to the next output or the next section."""
+    onwards = indices.step > 0
     for index in indices:
         cell = cells[index]
-        if cell.cell_type == "code":
-            if shown[index]:
-                break
-            continue
-        if indices.step > 0 and cell.source.startswith("#"):
-            break
-        if shown[index] or not tagged:
+        if cell.cell_type == "markdown":
+            if (onwards and cell.source.startswith("#")) or (tagged and not shown[index]):
+                return ""
             paragraphs = [part for part in cell.source.split("\n\n") if not _NO_PROSE.match(part)]
-            return paragraphs[min(indices.step, 0)] if paragraphs else ""
-        if cell.source.startswith("#"):
-            break
+            if onwards:
+                paragraphs = [part for part in paragraphs if not part.startswith(ASKED)]
+            return paragraphs[0 if onwards else -1] if paragraphs else ""
+        if shown[index]:
+            return ""
     return ""
 
 
