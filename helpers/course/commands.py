@@ -135,7 +135,13 @@ def _parser() -> argparse.ArgumentParser:
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
-    for experiment in (compare, autopsy):
+    augmentation = add(
+        "augmentation",
+        _augmentation,
+        "run what is missing of lesson 3's trainings with and without augmentation",
+        "Likewise.",
+    )
+    for experiment in (compare, autopsy, augmentation):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -287,6 +293,15 @@ def _autopsy(options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
     autopsy.run(options.results or autopsy.RESULTS, options.workers)
+    return 0
+
+
+def _augmentation(options: argparse.Namespace) -> int:
+    from ..study import augmentation
+
+    if not _photos_are_there():
+        return 1
+    augmentation.run(options.results or augmentation.RESULTS, options.workers)
     return 0
 
 
