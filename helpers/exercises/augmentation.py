@@ -16,12 +16,9 @@ def _centre_rotation(height: int, width: int, angle: float) -> np.ndarray:
 
 def _product(height: int, width: int, angle: float, order: str) -> np.ndarray:
     """Multiply the moves to the corner and back and the turn about it, in an order such as "btc"."""
-    x, y = (width - 1) / 2, (height - 1) / 2
-    maps = {
-        "c": np.array([[1, 0, -x], [0, 1, -y], [0, 0, 1]]),
-        "t": np.vstack([_rotation(0, 0, angle), [0, 0, 1]]),
-        "b": np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]),
-    }
+    back = np.array([[1, 0, (width - 1) / 2], [0, 1, (height - 1) / 2], [0, 0, 1]])
+    turn = np.vstack([_rotation(0, 0, angle), [0, 0, 1]])
+    maps = {"b": back, "t": turn, "c": np.linalg.inv(back)}
     product = np.eye(3)
     for name in order:
         product = product @ maps[name]
