@@ -240,8 +240,8 @@ def gains(results: pd.DataFrame, measure: str = "accuracy") -> pd.DataFrame:
 def _parts(data: pd.DataFrame, photos: int, seed: int) -> tuple[np.ndarray, ...]:
     """Return the rows to train on, to choose by, and to hold out."""
     counts = np.array([photos, N_VALIDATION, len(data) - photos - N_VALIDATION])
-    groups = _groups(tuple(data["path"]))
-    parts = splits.split(data.reset_index(drop=True), counts / len(data), seed, groups)
+    fractions, groups = list(counts / len(data)), list(_groups(tuple(data["path"])))
+    parts = splits.split(data.reset_index(drop=True), fractions, seed, groups)
     return tuple(part.index.to_numpy() for part in parts)
 
 
@@ -268,8 +268,9 @@ def _views(
 @lru_cache(maxsize=2)
 def _pictures(
     paths: tuple[str, ...], rows: tuple[int, ...], augmentation: str, views: int, seed: int
-) -> tuple[np.ndarray, None]:
-    return _views(paths, rows, augmentation, views, seed, IMAGE_SIZE[FROM_SCRATCH]), None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variants, and no features of them."""
+    return _views(paths, rows, augmentation, views, seed, IMAGE_SIZE[FROM_SCRATCH]), np.empty(0)
 
 
 @lru_cache(maxsize=2)
