@@ -24,10 +24,10 @@ MODULES = (
     *("survey", "splits", "framework", "augment", "lite", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.networks", "study.strategies"),
-    *("study.paired", "study.grid", "study.comparison", "study.autopsy"),
+    *("study.paired", "study.grid", "study.comparison", "study.autopsy", "study.augmentation"),
     *("exercises", "plots", "explore", "own"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
-    *("course.bundle", "course.classify", "course.commands", "__main__"),
+    *("course.site", "course.slides", "course.bundle", "course.classify", "course.commands", "__main__"),
     "distributed",
 )
 PHOTOS_WEIGHTS_ARCHIVES = (
@@ -146,8 +146,9 @@ def test_the_short_list_is_what_the_course_uses():
     assert listed - {"tensorflow-cpu"} == imported - {"tensorflow-cpu"} | used_without_import | {"tensorflow"}
 
 
-def test_actions_of_the_workflow_are_named_by_commit():
-    used = re.findall(r"uses: *(.+)", text_of(".github/workflows/test.yml"))
+@pytest.mark.parametrize("workflow", ["test", "site"])
+def test_actions_of_a_workflow_are_named_by_commit(workflow):
+    used = re.findall(r"uses: *(.+)", text_of(f".github/workflows/{workflow}.yml"))
     assert used
     assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} +# v[\d.]+", action)] == []
 
@@ -198,12 +199,17 @@ def test_an_upward_import_is_found(module, source):
 
 
 def test_lessons_import_what_is_theirs():
-    """The study comes with lesson 6, and what packs and publishes the course is no lesson's."""
+    """The study comes with lesson 6, and what packs and publishes the course is no lesson's.
+
+    Lesson 3 repeats a part of its own measurement, and imports that part of the study alone.
+    """
+    own = {"03_augmentation_check.ipynb": ["helpers.study.augmentation"]}
     for path in lessons.find():
         cells = [cell.source for cell in nbformat.read(path, 4).cells if cell.cell_type == "code"]
         names = [name for cell in cells for name in modules.imported_names(cell)]
         assert not [name for name in names if name.startswith("helpers.course")], path.name
-        assert path.name >= "06" or not [n for n in names if n.startswith("helpers.study")], path.name
+        study = [name for name in names if name.startswith("helpers.study")]
+        assert path.name >= "06" or study == own.get(path.name, []), path.name
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import checks, datasets, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import domains
-from . import bundle, editions, lessons, meeting
+from . import bundle, editions, lessons, meeting, site, slides
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "run the lessons and save them in place",
         "For those who edit the course: the outputs of cells tagged `photo` are cleared.",
     )
-    for with_lessons in (run, notebooks):
+    slided = add(
+        "slides",
+        _slides,
+        "make slides of the lessons",
+        "From the lessons as they are saved, a page for each, under build/slides/.",
+    )
+    for with_lessons in (run, notebooks, slided):
         with_lessons.add_argument(
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
@@ -80,13 +86,20 @@ def _parser() -> argparse.ArgumentParser:
         "student",
         _student,
         "make the edition for students",
-        "Exercises without solutions, with all that the lessons need, under build/student/.",
+        "Exercises without solutions, with all that the lessons need, under build/student/; lessons with "
+        "solutions, for nbgrader, under build/teacher/.",
     )
     add(
         "meeting",
         _meeting,
         "make one notebook for one meeting of ninety minutes",
         "With the solutions, in build/notebooks; the students' edition has one without.",
+    )
+    add(
+        "site",
+        _site,
+        "make the pages that can be read before anything is installed",
+        "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
     )
     bundled = add(
         "bundle",
@@ -119,7 +132,13 @@ def _parser() -> argparse.ArgumentParser:
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
-    for experiment in (compare, autopsy):
+    augmentation = add(
+        "augmentation",
+        _augmentation,
+        "run what is missing of lesson 3's trainings with and without augmentation",
+        "Likewise.",
+    )
+    for experiment in (compare, autopsy, augmentation):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -209,7 +228,8 @@ def _student(options: argparse.Namespace) -> int:
     folder = lessons.BUILD / "student"
     editions.write_student_edition(lessons.find(), folder)
     meeting.write(lessons.find(), folder / "notebooks" / meeting.NAME)
-    print(f"The edition for students is in {folder}")
+    editions.write_teachers_copies(lessons.find(), lessons.BUILD / "teacher")
+    print(f"The edition for students is in {folder}, the teacher's copies for nbgrader beside it, in teacher")
     return 0
 
 
@@ -217,6 +237,18 @@ def _meeting(options: argparse.Namespace) -> int:
     path = lessons.BUILD / "notebooks" / meeting.NAME
     meeting.write(lessons.find(), path, with_solutions=True)
     print(f"The path for one meeting is in {path}")
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    site.build()
+    print(f"To read the course, open {lessons.BUILD / 'site' / 'index.html'}")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    for path in lessons.find(options.numbers):
+        print(slides.write(path, lessons.BUILD / "slides"))
     return 0
 
 
@@ -251,6 +283,15 @@ def _autopsy(options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
     autopsy.run(options.results or autopsy.RESULTS, options.workers)
+    return 0
+
+
+def _augmentation(options: argparse.Namespace) -> int:
+    from ..study import augmentation
+
+    if not _photos_are_there():
+        return 1
+    augmentation.run(options.results or augmentation.RESULTS, options.workers)
     return 0
 
 
