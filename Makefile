@@ -44,8 +44,8 @@ test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m pytest $(two_files) --cov=helpers tests
 	$(python) -m pytest $(two_files) tests/notebooks notebooks
 
-lab: $(installed)  ## open the lessons in JupyterLab
-	@$(python) -m helpers lab
+lab: $(installed)  ## open the lessons in JupyterLab, to learn from; MASTERS=yes opens notebooks/, to edit
+	@$(python) -m helpers lab $(if $(MASTERS),--masters)
 
 student: $(installed)  ## make the edition for students, its exercises without solutions, in build/student/
 	@$(python) -m helpers student

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 COURSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(COURSE))  # where `helpers` lies
@@ -68,8 +68,7 @@ class Repository:
 def edition(master: NotebookNode, name: str, repository: Repository, setup_cell: str) -> NotebookNode:
     """Return the Colab edition of `master`, which lies at `name` below notebooks/."""
     cells = []
-    solutions = {cell.id: folded_solution(cell) for cell in master.cells if editions.is_solution(cell)}
-    for cell in editions.hide_solutions(deepcopy(master)).cells:
+    for cell in editions.with_folded_solutions(deepcopy(master)).cells:
         if "local-only" in cell.metadata.get("tags", []):
             continue
         if cell.id == "setup":
@@ -78,8 +77,6 @@ def edition(master: NotebookNode, name: str, repository: Repository, setup_cell:
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, repository, Path(name).parent)
         cells.append(cell)
-        if cell.id in solutions:
-            cells.append(solutions[cell.id])
     cells.append(_form(END_CELL, "colab-end"))
     cells[0].source = with_badge(cells[0].source, Path(name).name, repository)
     metadata = deepcopy(master.metadata)
@@ -97,13 +94,6 @@ def _form(source: str, name: str) -> NotebookNode:
 def trains(lesson: NotebookNode) -> bool:
     """Return whether a lesson trains networks: its edition then asks for a GPU."""
     return any(cell.cell_type == "code" and _TRAINS.search(cell.source) for cell in lesson.cells)
-
-
-def folded_solution(cell: NotebookNode) -> NotebookNode:
-    """Return a Markdown cell that shows the solution in `cell` once a reader unfolds it."""
-    source = editions.without_marks(cell.source)
-    text = f"<details><summary>Solution</summary>\n\n```python\n{source}\n```\n\n</details>"
-    return new_markdown_cell(text, id=f"{cell.id}-solution")
 
 
 def with_form_fields(setup_cell: str, repository: Repository) -> str:

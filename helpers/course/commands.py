@@ -65,7 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         with_lessons.add_argument(
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
-    add("lab", _lab, "open the lessons in JupyterLab")
+    lab = add(
+        "lab",
+        _lab,
+        "open the lessons in JupyterLab",
+        "They are copies, in my_lessons/, with exercises to fill in. What you write there stays.",
+    )
+    lab.add_argument("--masters", action="store_true", help="open notebooks/ itself, to edit the course")
     classify = add(
         "classify",
         _classify,
@@ -192,8 +198,14 @@ def _photos_are_there() -> bool:
 
 
 def _lab(options: argparse.Namespace) -> int:
+    folder = lessons.MASTERS
+    if not options.masters and editions.have_solutions(lessons.find()):
+        folder = editions.MY_LESSONS
+        for path in editions.write_my_lessons(lessons.find(), folder):
+            place = Path(folder.name, path.relative_to(folder))
+            print(f"{place} is yours and stays; the course's has changed. To get that one, rename yours.")
     settings = [
-        f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}",
+        f"--LabApp.default_url=/lab/tree/{folder.name}",
         # It would ask PyPI for a newer version of itself at every start, and offer news from the network.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
