@@ -16,12 +16,13 @@ from .. import checks
 from ..runtime import COURSE_FOLDER
 from . import lessons
 
+SOLUTION = "Solution"  # what one is called where it is folded up
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
 MAY_FAIL = "raises-exception"  # Jupyter's tag: "run all" goes on after this cell, whatever it raises
 _SOLUTION = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
 )
-# What a student needs to run the lessons, less the notebooks themselves.
+# What lessons need to run, less the notebooks themselves.
 _HANDED_OUT = (
     *("helpers", "notebooks/figures", "notebooks/glossary.md", "notebooks/when_things_fail.md"),
     *("LICENSE", "Makefile", "requirements.txt"),
@@ -87,15 +88,20 @@ def copy_for_all_systems(source: str | Path, target: str | Path) -> None:
     target.write_bytes(content.replace(b"\r\n", b"\n") if is_text else content)
 
 
+def copy_what_lessons_need(folder: Path) -> None:
+    """Copy helpers, figures, pages and the list of packages to `folder`: all but the notebooks."""
+    for name in _HANDED_OUT:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+
+
 def write_student_edition(masters: list[Path], folder: Path) -> None:
     """Make the course as it is handed to students, anew, in `folder`: lessons with stubs, helpers, packages.
 
     `masters` are the lessons' paths. What students have written into an earlier edition there is lost.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for name in _HANDED_OUT:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+    copy_what_lessons_need(folder)
     for path in masters:
         notebook = lessons.publishable(nbformat.read(path, as_version=4))
         target = folder / "notebooks" / lessons.place(path)
