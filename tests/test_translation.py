@@ -161,8 +161,9 @@ def test_a_draft_stays_a_draft(tmp_path):
 
 
 def test_a_note_of_the_translator_stays(tmp_path):
-    (made,) = updated([entry(CATS, "Mèo", tcomment="not the term: part")], [unit(CATS)], tmp_path)
-    assert made.tcomment == "not the term: part"
+    old = [entry(CATS, "Mèo", tcomment="not the term: part"), entry("one", "", tcomment="Ask Lan.")]
+    made = updated(old, [unit(CATS), unit("one")], tmp_path)
+    assert [one.tcomment for one in made] == ["not the term: part", "Ask Lan."]
 
 
 def test_what_is_gone_becomes_obsolete_and_comes_back(tmp_path):
