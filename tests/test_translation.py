@@ -143,6 +143,13 @@ def test_an_edited_block_is_fuzzy_and_keeps_what_it_was_made_from(tmp_path):
     assert (made.msgstr, made.previous_msgid, made.fuzzy) == ("Mèo", None, False)
 
 
+def test_step_by_step_a_block_may_become_another(tmp_path):
+    far = "Now we have fewer cats than dogs in each part."
+    assert updated([entry(CATS, "Mèo")], [unit(far)], tmp_path)[0].msgstr == ""
+    made = updated(updated([entry(CATS, "Mèo")], [unit(FEWER)], tmp_path), [unit(far)], tmp_path)
+    assert (made[0].msgstr, made[0].previous_msgid, made[0].fuzzy) == ("Mèo", CATS, True)
+
+
 def test_of_two_edited_blocks_each_gets_the_nearer_one(tmp_path):
     other = CATS.replace("each part", "the whole set of photos")
     old = [entry(CATS, "1"), entry(other, "2")]
@@ -153,6 +160,18 @@ def test_of_two_edited_blocks_each_gets_the_nearer_one(tmp_path):
 def test_a_block_that_moves_keeps_its_translation(tmp_path):
     (made,) = updated([entry(CATS, "Mèo", "first")], [unit(CATS, "second")], tmp_path)
     assert (made.msgctxt, made.msgstr, made.fuzzy) == ("second", "Mèo", False)
+
+
+def test_one_text_in_two_cells_may_have_two_translations(tmp_path):
+    old = [entry("Right", "Đúng", "questions"), entry("Right", "Bên phải", "figure")]
+    units = [unit("Right", "figure"), unit("Right", "questions")]
+    assert [one.msgstr for one in updated(old, units, tmp_path)] == ["Bên phải", "Đúng"]
+
+
+def test_an_edited_block_is_looked_for_in_its_own_cell_first(tmp_path):
+    old = [entry(CATS, "trước", "before"), entry(CATS, "sau", "after")]
+    units = [unit(FEWER, "after"), unit(FEWER, "before")]
+    assert [one.msgstr for one in updated(old, units, tmp_path)] == ["sau", "trước"]
 
 
 def test_a_draft_stays_a_draft(tmp_path):
@@ -337,6 +356,31 @@ def test_a_fuzzy_translation_is_not_shown(course, tmp_path):
 )
 def test_the_mark_stands_within_a_block(text, marked):
     assert translation.marked(text) == marked
+
+
+def test_every_link_of_the_courses_edition_leads_somewhere(tmp_path):
+    """Also to headings, all of which are others than in English, if only for the mark."""
+    translation.write_edition(tmp_path / "vi")
+    texts = {
+        document.place: translation.Document(document.name, document.place, tmp_path / "vi").texts()
+        for document in translation.documents()
+    }
+    anchors = {(tmp_path / "vi" / place).resolve(): headings_of(texts[place], place) for place in texts}
+    assert sum(map(len, anchors.values())) > 100
+    for place, cells in texts.items():
+        for target in re.findall(r"\]\(([^)\s]+)\)", "\n\n".join(cells.values())):
+            file, _, anchor = target.partition("#")
+            there = (tmp_path / "vi" / place).parent / file if file else tmp_path / "vi" / place
+            assert re.match(r"https?:", target) or there.exists(), (place, target)
+            assert not anchor or "://" in target or anchor in anchors[there.resolve()], (place, target)
+
+
+def headings_of(texts: dict[str, str], place: str) -> set[str]:
+    """Return what links to a document's headings end in: as JupyterLab has it for notebooks, else GitHub."""
+    headings = [heading for text in texts.values() for heading in blocks.headings(text)]
+    if place.endswith(".ipynb"):
+        return {heading.replace(" ", "-") for heading in headings}
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 # --- what is complete stays complete ----------------------------------------------------------------------
