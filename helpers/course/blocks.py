@@ -37,7 +37,7 @@ class Block:
 
 
 def blocks(markdown: str) -> list[Block]:
-    """Return the blocks of `markdown` in order.
+    r"""Return the blocks of `markdown` in order.
 
     Example:
         >>> from helpers.course import blocks
