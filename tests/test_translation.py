@@ -463,6 +463,19 @@ def test_its_links_lead_to_vietnamese_editions_where_there_are_some(course):
     assert targets[2].endswith("/main/colab/vi/02_on.ipynb")
 
 
+def test_an_edition_goes_when_its_lesson_is_no_longer_complete(course):
+    (course / "pyproject.toml").write_text('[tool.course]\nrepository = ""\nbranch = "main"\n')
+    (course / "colab" / "setup_cell.py").write_text("x = 1\n")
+    translate(course)
+    made = {}
+    for complete in (["02_on"], []):
+        make_complete(course, *complete)
+        build.main([], course)
+        made[len(complete)] = [path.name for path in course.glob("colab/vi/*")]
+    assert made == {1: ["02_on.ipynb"], 0: []}
+    assert len(list(course.glob("colab/*.ipynb"))) == 2
+
+
 def test_the_vietnamese_editions_are_those_of_the_complete_lessons():
     notebooks = {path.stem for path in lessons.find()}
     complete = {name for name in translation.complete() if name in notebooks}

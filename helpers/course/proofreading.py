@@ -23,7 +23,7 @@ _TONE_TOO_EARLY = re.compile(r"\w*(?:[óòỏõọ][ae]|(?<!q)[úùủũụ]y)\w
 
 @dataclass(frozen=True)
 class Term:
-    """A term's English forms (an asterisk stands for any ending), its Vietnamese words; words not to use."""
+    """A term in English (an asterisk stands for any ending), in Vietnamese, and what is wrong for it."""
 
     english: Sequence[str]
     vietnamese: Sequence[str]

@@ -227,13 +227,11 @@ def in_vietnamese(
 
     `links` is then called on each block.
     """
-    found = {block: unit for unit, block in units_of(cell, text)}
-
-    def translated(block: blocks.Block) -> str:
-        unit = found.get(block)
-        return links(known.get((unit.context, unit.text)) or marked(unit.text) if unit else block.text)
-
-    return blocks.replaced(text, by=translated)
+    made = {
+        block: known.get((unit.context, unit.text)) or marked(unit.text)
+        for unit, block in units_of(cell, text)
+    }
+    return blocks.replaced(text, by=lambda block: links(made.get(block, block.text)))
 
 
 def marked(text: str) -> str:
