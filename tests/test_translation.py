@@ -337,6 +337,7 @@ def test_what_is_not_translated_is_in_english_with_a_mark(course, tmp_path):
     assert "\n\n⟨en⟩ Because it is so, and no other way.\n\n" in source and "Vì sao?" in source
     readme = (tmp_path / "vi" / "README.md").read_text(encoding="utf-8")
     assert readme.startswith("# ⟨en⟩ Course\n") and "(#en-course)" in readme
+    assert translation.solution(polib.POFile()) == "⟨en⟩ Solution"
 
 
 def test_a_fuzzy_translation_is_not_shown(course, tmp_path):
