@@ -66,10 +66,18 @@ def test_tone_marks_out_of_place_are_found(word):
     assert len(faults("All is well.", f"Thế là {word} rồi.")) == 1
 
 
-def test_the_longest_term_counts_once():
-    """In "transfer learning" and "class weights" there are other terms, which are not meant."""
-    assert faults("A test set, and cross-validation.", "Một tập kiểm tra, và kiểm định chéo.") == []
-    assert len(faults("Bottleneck features.", "Đặc trưng nút thắt cổ chai.")) == 2
+def test_a_term_within_another_one_is_not_meant():
+    assert faults("The log loss.", "Giá trị log loss.") == []
+    assert faults("A mini-batch.", "Một minibatch.") == []
+    assert len(faults("A loss.", "Giá trị log loss.")) == 1
+
+
+def test_what_is_wrong_for_a_term_is_wrong_within_a_longer_one():
+    assert len(faults("Bottleneck features.", "Đặc trưng bottleneck (tính năng).")) == 2
+
+
+def test_a_word_is_not_found_within_another():
+    assert faults("A batch of cats.", "Một batch mèo lông dài.") == []
 
 
 def test_one_word_for_two_things_is_found():

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _QUOTED = re.compile(r'(?<!\*)\*([^*]+)\*(?!\*)|"([^"]+)"')
 # The mark of oa, oe, uy stands on the first vowel where nothing follows (hóa, not hoá), else on the second.
 _TONE_TOO_LATE = re.compile(r"\w*(?:o[áàảãạéèẻẽẹ]|(?<!q)u[ýỳỷỹỵ])(?!\w)", re.IGNORECASE)
-_TONE_TOO_EARLY = re.compile(r"\w*(?:[óòỏõọ][ae]|(?<!q)[úùủũụ]y)\w+", re.IGNORECASE)
+_TONE_TOO_EARLY = re.compile(r"\w*(?:[óòỏõọ][ae]|[úùủũụ]y)\w+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
