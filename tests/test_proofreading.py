@@ -77,7 +77,7 @@ def test_what_is_wrong_for_a_term_is_wrong_within_a_longer_one():
 
 
 def test_a_word_is_not_found_within_another():
-    assert faults("A batch of cats.", "Một batch mèo lông dài.") == []
+    assert faults("A batch of cats.", "Một batch mèo lông dài, nặng một kilô.") == []
 
 
 def test_one_word_for_two_things_is_found():
