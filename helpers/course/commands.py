@@ -107,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
         "make the pages that can be read before anything is installed",
         "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
     )
+    add(
+        "translate",
+        _translate,
+        "bring the files of the Vietnamese translation up to date",
+        "It lists what is missing, and what is wrong with what is there.",
+    )
+    add(
+        "vi",
+        _vi,
+        "make the course in Vietnamese",
+        "What has no translation yet is in English there, with a mark. It is left in build/vi.",
+    )
     bundled = add(
         "bundle",
         _bundle,
@@ -264,6 +276,27 @@ def _site(options: argparse.Namespace) -> int:
 def _slides(options: argparse.Namespace) -> int:
     for path in lessons.find(options.numbers):
         print(slides.write(path, lessons.BUILD / "slides"))
+    return 0
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from . import proofreading, translation  # whose packages Colab has not
+
+    print(f"{'file':<24} blocks  to do  words to do")
+    for name, n_blocks, n_missing, n_words in translation.update():
+        print(f"{name:<24} {n_blocks:>6} {n_missing:>6} {n_words:>12}")
+    for document in translation.documents():
+        for fault in proofreading.faults(document, translation.read(document.name)):
+            print(f"{document.name}, {fault}")
+    return 0
+
+
+def _vi(options: argparse.Namespace) -> int:
+    from . import translation
+
+    folder = lessons.BUILD / translation.LANGUAGE
+    in_english = sum(translation.write_edition(folder).values())
+    print(f"The course in Vietnamese is in {folder}. Blocks still in English, each with a mark: {in_english}")
     return 0
 
 

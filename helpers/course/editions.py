@@ -20,13 +20,14 @@ from .. import checks
 from ..runtime import COURSE_FOLDER
 from . import lessons
 
+SOLUTION = "Solution"  # what one is called where it is folded up
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
 MY_LESSONS = COURSE_FOLDER / "my_lessons"  # the edition for those who learn alone, and what they write in it
 MAY_FAIL = "raises-exception"  # Jupyter's tag: "run all" goes on after this cell, whatever it raises
 _SOLUTION = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
 )
-# What a student needs to run the lessons, less the notebooks themselves.
+# What lessons need to run, less the notebooks themselves.
 _HANDED_OUT = (
     *("helpers", "notebooks/figures", "notebooks/glossary.md", "notebooks/when_things_fail.md"),
     *("LICENSE", "Makefile", "requirements.txt"),
@@ -76,7 +77,7 @@ def hide_solutions(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def with_folded_solutions(notebook: NotebookNode) -> NotebookNode:
+def with_folded_solutions(notebook: NotebookNode, called: str = SOLUTION) -> NotebookNode:
     """Return `notebook` (changed in place) with stubs, each followed by its solution, folded."""
     solutions = {cell.id: without_marks(cell.source) for cell in notebook.cells if is_solution(cell)}
     cells = []
@@ -84,7 +85,7 @@ def with_folded_solutions(notebook: NotebookNode) -> NotebookNode:
         cells.append(cell)
         if cell.id in solutions:
             shown = f"```python\n{solutions[cell.id]}\n```"
-            text = f"<details><summary>Solution</summary>\n\n{shown}\n\n</details>"
+            text = f"<details><summary>{called}</summary>\n\n{shown}\n\n</details>"
             cells.append(new_markdown_cell(text, id=f"{cell.id}-solution"))
     notebook.cells = cells
     return notebook
@@ -111,15 +112,20 @@ def copy_for_all_systems(source: str | Path, target: str | Path) -> None:
     target.write_bytes(content.replace(b"\r\n", b"\n") if is_text else content)
 
 
+def copy_what_lessons_need(folder: Path) -> None:
+    """Copy helpers, figures, pages and the list of packages to `folder`: all but the notebooks."""
+    for name in _HANDED_OUT:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+
+
 def write_student_edition(masters: list[Path], folder: Path) -> None:
     """Make the course as it is handed to students, anew, in `folder`: lessons with stubs, helpers, packages.
 
     `masters` are the lessons' paths. What students have written into an earlier edition there is lost.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for name in _HANDED_OUT:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+    copy_what_lessons_need(folder)
     _write(masters, folder / "notebooks", hide_solutions)
 
 
