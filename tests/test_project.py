@@ -27,6 +27,7 @@ MODULES = (
     *("study.paired", "study.grid", "study.comparison", "study.autopsy", "study.augmentation"),
     *("exercises", "plots", "explore", "own"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
+    *("course.blocks", "course.translation", "course.proofreading"),
     *("course.site", "course.slides", "course.bundle", "course.classify", "course.commands", "__main__"),
     "distributed",
 )
