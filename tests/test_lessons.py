@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import checks, datasets
 from helpers.course import commands, editions, lessons, pages
-from helpers.study import augmentation, autopsy, experiments, plan
+from helpers.study import augmentation, autopsy, experiments, grid
 
 FIGURE = """\
 import sys
@@ -361,7 +361,6 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
     "command", [["compare"], ["autopsy"], ["augmentation"], ["compare", "--domains", "dogs and cats"]]
 )
 def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
-    monkeypatch.setattr(plan, "base_cells", list)  # it would look for the weights of other networks
     monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("it runs"))
     assert commands.main(command) == 1
     assert "photos are out of reach" in capsys.readouterr().err
@@ -369,13 +368,10 @@ def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, c
 
 def test_a_part_of_the_comparison(drawn, monkeypatch):
     runs = []
-    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
-    part = ["--strategies", "head only", "--domains", "digits", "--sizes", "20", "all", "--seeds", "2"]
-    assert commands.main(["compare", *part, "--results", "mine.csv", "--workers", "3"]) == 0
-    cells, path, measure, workers, _ = runs[-1]
-    assert [(cell["size"], cell["seed"]) for cell in cells] == [("20", 0), ("all", 0), ("20", 1), ("all", 1)]
-    assert (str(path), workers) == ("mine.csv", 3)
-    assert measure.func is plan._measure_to_keep and measure.keywords == {"rates": {}}
+    monkeypatch.setattr(grid, "run", lambda *arguments: runs.append(arguments))
+    assert commands.main(["compare", "--domains", "digits", "--results", "mine.csv", "--workers", "3"]) == 0
+    (path, names, workers) = runs[-1]
+    assert (str(path), names, workers) == ("mine.csv", ["digits"], 3)
 
 
 def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):

@@ -79,11 +79,11 @@ def test_learning_rates():
 
 def test_bases():
     rows = [
-        ("photos", n, base, accuracy + n / 1e4, 0.02, cost)
+        ("photos", n, base, accuracy + n / 1e4, 0.02, imagenet)
         for n in (80, 320)
-        for base, accuracy, cost in (("small", 0.7, 9.0), ("large", 0.8, 60.0))
+        for base, accuracy, imagenet in (("small", 0.7, 50.6), ("large", 0.8, 75.1))
     ]
-    columns = ["domain", "n_train", "base", "accuracy", "margin", "multiplications"]
+    columns = ["domain", "n_train", "base", "accuracy", "margin", "imagenet"]
     figure = figures.bases(pd.DataFrame(rows, columns=columns))
     assert figure.axes[0].get_title(loc="left") == "photos\nlarge 0.83"
     assert "Best with most pictures, photos: large 0.83." in figure.alt_text

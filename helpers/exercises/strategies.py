@@ -99,8 +99,17 @@ def _beaten(results: Results, name: str) -> bool:
 check_pareto_optimal = Check(
     right=lambda results: {name for name in results if not _beaten(results, name)},
     cases=(
-        ({"head": (0.90, 2), "tuned": (0.93, 40), "scratch": (0.65, 30), "half": (0.92, 15)},),
+        (
+            {
+                "head": (0.90, 2),
+                "tuned": (0.93, 40),
+                "scratch": (0.65, 30),
+                "half": (0.92, 15),
+                "raw": (0.6, 1.9),
+            },
+        ),
         ({"a": (0.8, 5), "b": (0.8, 9), "c": (0.9, 9), "d": (0.7, 4), "e": (0.85, 5)},),
+        ({"a": (0.9, 2), "b": (0.8, 3)},),
     ),
     slips=(
         Slip(
@@ -126,6 +135,17 @@ check_pareto_optimal = Check(
                 if not any(a > accuracy or s < seconds for a, s in results.values())
             },
             "A strategy that is better on one count alone beats nothing: it has to be no worse on the other.",
+        ),
+        Slip(
+            lambda results: {
+                name
+                for name, (accuracy, seconds) in results.items()
+                if not any(
+                    a >= accuracy and s >= seconds and (a, s) != (accuracy, seconds)
+                    for a, s in results.values()
+                )
+            },
+            "Here a strategy is beaten by one that takes longer. Less time is better.",
         ),
         Slip(
             lambda results: {max(results, key=lambda name: results[name][0])},

@@ -177,10 +177,11 @@ def learning_rates(losses: dict[str, dict[str, pd.Series]], size: str) -> Descri
 
 
 def bases(table: pd.DataFrame) -> DescribedFigure:
-    """Draw what heads reach on the features of different base networks against what these cost.
+    """Draw what heads reach on the features of base networks against how good these are on ImageNet.
 
     Args:
-        table: columns `domain`, `n_train`, `base`, `accuracy`, `margin` (0-1), `multiplications` (millions).
+        table: columns `domain`, `n_train`, `base`, `accuracy`, `margin` (0-1), `imagenet` (the
+            base network's own accuracy there, in percent).
     """
     domains = list(table["domain"].unique())
     figure, axes = new_figure(13, 3.8, 1, len(domains), squeeze=False)
@@ -188,10 +189,10 @@ def bases(table: pd.DataFrame) -> DescribedFigure:
     for axis, domain in zip(axes[0], domains):
         own = table[table["domain"] == domain]
         for number, (n_train, cells) in enumerate(own.groupby("n_train")):
-            cells = cells.sort_values("multiplications")
+            cells = cells.sort_values("imagenet")
             _errorbar(
                 axis,
-                cells["multiplications"],
+                cells["imagenet"],
                 cells["accuracy"],
                 cells["margin"],
                 number,
@@ -199,17 +200,14 @@ def bases(table: pd.DataFrame) -> DescribedFigure:
             )
         most = own[own["n_train"] == own["n_train"].max()]
         best = most.loc[most["accuracy"].idxmax()]
-        axis.set(xscale="log", xlabel="million multiplications a picture")
-        axis.minorticks_off()
-        ticks = sorted(own["multiplications"].unique())
-        axis.set_xticks(ticks, [f"{tick:.0f}" for tick in ticks], fontsize=8)
+        axis.set_xlabel("base network's accuracy on ImageNet, %")
         axis.set_title(f"{domain}\n{best['base']} {best['accuracy']:.2f}", fontsize=9, loc="left")
         said.append(f"{domain}: {best['base']} {best['accuracy']:.2f}")
     axes[0, 0].set_ylabel("held-out accuracy of a head")
     axes[0, 0].legend(frameon=False)
     return describe(
         figure,
-        "Accuracy of heads on the features of base networks against the multiplications that these take, "
+        "Accuracy of heads on the features of base networks against these networks' own on ImageNet, "
         f"with 95 % intervals. Best with most pictures, {'; '.join(said)}.",
     )
 

@@ -19,11 +19,10 @@ from threadpoolctl import threadpool_limits
 from .. import backbones, checks, datasets, evaluate, features, images, runtime, splits, transfer
 from ..augment import Augmenter, targets_of
 from . import experiments
-from .comparison import FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, half_width
-from .domains import source_of
+from .domains import NO_PHOTOS, source_of
 from .networks import AVERAGED, Patience, Trained, Trainer, from_scratch
-from .plan import NO_PHOTOS
-from .strategies import FROM_LAYER
+from .paired import half_width
+from .strategies import FROM_LAYER, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS
 
 RESULTS = experiments.RESULTS / "augmentation.csv"
 METHODS = (HEAD_ONLY, LAST_BLOCKS, FROM_SCRATCH)

@@ -165,10 +165,10 @@ def as_text(right: np.ndarray) -> str:
     """Return n truth values as a short text: eight in a byte, in base 64.
 
     Example:
-        >>> from helpers.study import cells
-        >>> cells.as_text(np.array([True, False, True]))
+        >>> from helpers.study import strategies
+        >>> strategies.as_text(np.array([True, False, True]))
         'oA=='
-        >>> cells.from_text("oA==", 3).tolist()
+        >>> strategies.from_text("oA==", 3).tolist()
         [True, False, True]
     """
     return base64.b64encode(np.packbits(right).tobytes()).decode()
