@@ -58,6 +58,7 @@ GREY = np.zeros((8, 8, 3), np.uint8)
 PETS = pd.DataFrame({"path": [f"{i}.jpg" for i in range(6)], "label": ["cat", "dog"] * 3})
 MANY_PETS = pd.concat([PETS] * 50, ignore_index=True)
 PROBABILITIES = np.full((6, 2), 0.5)
+GAP_CELL = {"network": autopsy.LITE0, "suspects": autopsy.TUTORIALS, "epochs": 1, "seed": 0}
 DOMAIN = domains.Domain(
     "pets", np.zeros((6, 32, 32, 3), np.uint8), PETS.label.to_numpy(), *[np.arange(6)] * 3, ""
 )
@@ -768,6 +769,19 @@ CASES = {
             lambda m, b: autopsy.measure({"step": "hope", "seed": 0}),
             "step is 'hope'. Choose one of as written",
         )
+    ],
+    "autopsy.measure_gap": [
+        (
+            lambda m, b: autopsy.measure_gap(GAP_CELL | {"network": "ResNet"}),
+            "network is 'ResNet'. Choose one of",
+        ),
+        (
+            lambda m, b: autopsy.measure_gap(GAP_CELL | {"suspects": "zoom, luck"}),
+            "suspects is 'luck'. Choose one",
+        ),
+    ],
+    "autopsy.gaps": [
+        (lambda m, b: autopsy.gaps(PETS), "results is .*Give a table with network and suspects and epochs"),
     ],
     "autopsy.our_recipe": [
         (
