@@ -2,8 +2,8 @@
 
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
 with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
-classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy,
-augmentation).
+classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, networks, grid,
+comparison, paired, autopsy, augmentation).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
 
@@ -25,12 +25,11 @@ Lesson 5, the base network learns along, and the result is looked at:
     evaluate.predict, evaluate.report, evaluate.summarise_curve,
     evaluate.worst_mistakes, evaluate.grad_cam, explore.threshold, explore.own_photo,
     colab.training_folder
-Lesson 6, strategies compared; its modules but the first two are in `helpers.study`:
-    datasets.load_folder, autopsy.waterfall, domains.load, domains.of_table,
-    comparison.results, comparison.summarise, comparison.table, comparison.differences,
-    comparison.verdicts, comparison.worth_in_pictures, comparison.on_pareto_front,
-    comparison.recommend, strategies.bottleneck, strategies.run_cell, plan.grid_cells,
-    plan.measure, strategies.whole_or_kept
+Lesson 6, strategies compared; its modules are in `helpers.study`:
+    autopsy.waterfall, autopsy.gaps, domains.load, comparison.results, comparison.table,
+    comparison.on_pareto_front, comparison.recommend, grid.rate_losses, grid.grid_cells, grid.measure_with,
+    paired.means, paired.difference, paired.differences, paired.boxes, paired.right_answers,
+    strategies.bottleneck
 Appendix your_own_pictures, a folder of one's own from end to end:
     own.example_folder, own.inspect, own.split, own.train_head, own.fine_tuned, own.compare,
     own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo, splits.class_weights

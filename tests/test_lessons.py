@@ -380,8 +380,11 @@ def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):
     datasets.load_dog_cat().attrs["source"] = "GitHub"
     assert commands.main(["autopsy", "--workers", "1"]) == 0
     cells, path, measure, workers, _ = runs[0]
-    assert len(cells) == 3 * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
+    assert len(cells) == autopsy.SEEDS * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
     assert measure is autopsy.measure
+    cells, path, measure, *_ = runs[1]
+    assert len(cells) >= autopsy.SEEDS * len(autopsy.SUSPECTS) and path == autopsy.GAP_RESULTS
+    assert measure is autopsy.measure_gap
 
 
 def test_lesson_3_s_measurement_is_run_where_there_are_photos(drawn, monkeypatch):
@@ -397,8 +400,6 @@ def test_lesson_3_s_measurement_is_run_where_there_are_photos(drawn, monkeypatch
 @pytest.mark.parametrize(
     "command, complaint",
     [
-        (["compare", "--sizes", "few"], "sizes has 'few'. Give numbers of pictures, or 'all'."),
-        (["compare", "--seeds", "0"], "seeds is 0. Give a whole number from 1 on."),
         (["compare", "--domains", "digits", "--workers", "0"], "workers is 0. Give a whole number from 1"),
     ],
 )

@@ -38,7 +38,8 @@ SIZES = ("20", "80", "320", "all")
 SEEDS, SEEDS_OF_ALL = 10, 5
 SPEECH_SEEDS, SPEECH_SEEDS_OF_ALL = 12, 6  # each of six speakers is held out equally often
 LEARNING_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
-WIDER = (1e-6, 3e-6, 1e-2, 3e-2)  # tried where an edge of the others wins
+WIDER = (1e-6, 3e-6, 1e-5, 3e-5, 1e-2, 3e-2)  # tried where an edge of the others wins
+SCRATCH_FIRST = LEARNING_RATES[2:]  # a network from scratch; `wider_cells` goes lower where the lowest wins
 SCRATCH_RATES = (3e-4, 1e-3, 3e-3)  # among which each network from scratch is tried
 SEARCH_SEEDS = (100, 101, 102)
 SEARCH_SIZES = {"small": "80", "large": "320"}
@@ -72,7 +73,7 @@ def rate_cells(names: Sequence[str] = NAMES) -> list[experiments.Cell]:
     return [
         _cell("rate", strategy, domain, size, SEARCH_SEEDS[0], rate)
         for domain, strategy, size in _searched(names)
-        for rate in LEARNING_RATES
+        for rate in (SCRATCH_FIRST if strategy == FROM_SCRATCH else LEARNING_RATES)
     ]
 
 
@@ -120,7 +121,7 @@ def grid_cells(
         for seed, size, domain, strategy in product(range(SPEECH_SEEDS), SIZES, names, strategies)
         if seed < _n_seeds(domain, size) and _is_asked(domain, strategy, size)
     ]
-    return sorted(cells, key=lambda cell: cell["strategy"] in WHOLE)
+    return sorted(cells, key=lambda cell: (cell["seed"] >= 6, cell["strategy"] in WHOLE))
 
 
 def _n_seeds(domain: str, size: str) -> int:
