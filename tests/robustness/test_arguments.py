@@ -232,7 +232,7 @@ CASES = {
         ),
         (
             lambda m, b: splits.split(pd.concat([PETS, PETS[:1]]), (0.5, 0.5)),
-            "data holds 1 path more than once.*Split first, then oversample",
+            "data holds 1 path more than once.*Split first, then repeat",
         ),
         (
             lambda m, b: splits.split(PETS.assign(label=["cat", 1] * 3)),
@@ -258,10 +258,6 @@ CASES = {
     ],
     "splits.class_weights": [
         (lambda m, b: splits.class_weights([]), "labels is empty. Give the label of each")
-    ],
-    "splits.oversample": [(lambda m, b: splits.oversample(PETS[:0]), "data has 0 rows. Give at least one")],
-    "splits.undersample": [
-        (lambda m, b: splits.undersample(PETS, seed=-2), "seed is -2. Give a whole number")
     ],
     "augment.Augmenter": [
         (
