@@ -251,7 +251,7 @@ def share_histogram(
     same = {name: f"{low:.0f} %" for name, (low, high) in spans.items() if f"{low:.0f}" == f"{high:.0f}"}
     luck = [f"{name}: {same.get(name, f'{low:.0f} to {high:.0f} %')}" for name, (low, high) in spans.items()]
     axis.set_title(f"From seed to seed, {'; '.join(luck)}")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper left")
     said = "; ".join(f"{name} {low:.0f} to {high:.0f} %" for name, (low, high) in spans.items())
     return describe(figure, f"Histogram over many seeds of the share of {of} in {part}: {said}.")
 
