@@ -122,8 +122,8 @@ BETWEEN = (
 check_choose_limit = Check(
     right=_choose_limit,
     cases=(
-        (np.array([0.01, 0.03, 0.05, 0.09, 0.12, 0.2]), np.array([1, 1, 1, 0, 1, 0], bool)),
-        (np.array([0.3, 0.02, 0.4, 0.25, 0.06]), np.array([0, 1, 1, 0, 1], bool)),
+        (np.array([0.01, 0.09, 0.11, 0.12, 0.13, 0.2]), np.array([1, 1, 1, 0, 1, 0], bool)),
+        (np.array([0.3, 0.02, 0.27, 0.25, 0.06]), np.array([0, 1, 1, 0, 1], bool)),
         (np.array([0.05, 0.06, 0.01, 0.07]), np.array([0, 1, 1, 1], bool)),
         (np.array([0.02, 0.05, 0.05, 0.08]), np.array([1, 0, 1, 1], bool)),
         (np.array([0.02, 0.05, 0.05, 0.08]), np.array([1, 1, 0, 1], bool)),

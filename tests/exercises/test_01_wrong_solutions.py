@@ -175,6 +175,10 @@ LIMIT = [
     ("furthest other pair", lambda d, c: d[~c].max(), "the closest pair that is no copy"),
     ("the course's limit", lambda d, c: 0.07, "the closest pair that is no copy"),
     ("mean of the copies", lambda d, c: d[c].mean(), "the furthest copy"),
+    ("largest gap between copies", lambda d, c: np.sort(d[c])[np.argmax(np.diff(np.sort(d[c])))],
+     "the furthest copy that is closer"),
+    ("closer than the first other in the list", lambda d, c: d[c & (d < d[~c][0])].max(),
+     "the closest pair that is no copy"),
     ("all that are right", lambda d, c: d[c & (d < d[~c].min())], "the furthest copy"),
 ]  # fmt: skip
 
