@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from . import language
+
 
 class CourseError(ValueError):
     """What the reader can put right: one sentence says what is wrong, the next one what to do.
@@ -17,6 +19,10 @@ class CourseError(ValueError):
     In a notebook it takes three lines: the line of the cell that led to it, and those sentences. The
     course's own lines in between are not what needs mending.
     """
+
+    def __str__(self) -> str:
+        """Return the message in the learner's language."""
+        return language.translated(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks an exception that has this method how it is to be shown."""
@@ -37,7 +43,9 @@ class DataError(CourseError):
 class MissingFile(CourseError, FileNotFoundError):
     """A file that is not where it should be. The message names it and says how to get it."""
 
-    __str__ = ValueError.__str__  # FileNotFoundError's own expects an error number
+    def __str__(self) -> str:
+        """Return the message: FileNotFoundError's own method expects an error number."""
+        return language.translated(ValueError.__str__(self))
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from . import checks, runtime, survey
+from . import checks, language, runtime, survey
 
 # scikit-learn is imported by the functions that use it: it takes most of a second.
 
@@ -216,7 +216,9 @@ def _check_parts(
                 f"{found}: a part would hold no picture of class '{classes[lacking.argmax()]}'. {mend}"
             )
     if sizes.max() > smallest:
-        print(f"{found}, where the smallest part was to have {smallest}: parts differ from that. {mend}")
+        language.say(
+            f"{found}, where the smallest part was to have {smallest}: parts differ from that. {mend}"
+        )
 
 
 def _check_fractions(fractions: Sequence[float]) -> None:

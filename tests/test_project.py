@@ -19,7 +19,7 @@ from helpers.runtime import COURSE_FOLDER
 # packs and publishes the course. `plots`, and `explore`, which makes them move, are for notebooks alone.
 # Nothing depends on `distributed`: it is for programs that train on several devices.
 MODULES = (
-    *("checks", "runtime", "drawings", "images"),
+    *("language", "checks", "runtime", "drawings", "images"),
     *("sources.folders", "sources.zips", "sources.drive", "sources.published", "datasets", "colab"),
     *("survey", "splits", "framework", "augment", "lite", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
