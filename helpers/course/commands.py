@@ -122,7 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
-    for experiment in (compare, autopsy):
+    staircase = add(
+        "staircase", _staircase, "run what is missing of lesson 5's staircase from scratch up", "Likewise."
+    )
+    for experiment in (compare, autopsy, staircase):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -261,6 +264,15 @@ def _autopsy(options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
     autopsy.run(options.results or autopsy.RESULTS, options.workers)
+    return 0
+
+
+def _staircase(options: argparse.Namespace) -> int:
+    from ..study import staircase
+
+    if not _photos_are_there():
+        return 1
+    staircase.run(options.results or staircase.RESULTS, options.workers)
     return 0
 
 

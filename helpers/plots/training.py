@@ -38,14 +38,14 @@ def curves_with_bands(
     return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(said)}.")
 
 
-def start_slope_asymptote(
+def start_slope_level(
     curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, epochs: Sequence[float], finding: str
 ) -> core.DescribedFigure:
     """Draw learning curves beside the three numbers of the tutorial's figure 1, as bars.
 
     Args:
         curves: name -> validation accuracy, array `(runs, points)`.
-        numbers: one row a curve, by its name; columns `start`, `slope`, `asymptote`.
+        numbers: one row a curve, by its name; columns `start`, `slope`, `level`.
         epochs: after how many epochs each point was measured.
         finding: the title.
     """
@@ -68,11 +68,11 @@ def start_slope_asymptote(
         )
         right.bar_label(bars, [f"{value:.2f}" for value in row], fontsize=8)
     right.set_xticks(range(numbers.shape[1]), numbers.columns)
-    right.set_ylabel("accuracy (slope: gain a measurement)")
+    right.set_ylabel("accuracy (slope: gain from one point to the next)")
     right.set_ylim(0, 1.1)
     figure.suptitle(finding, fontsize=11)
     said = [
-        f"{name}: start {row['start']:.2f}, slope {row['slope']:.2f}, asymptote {row['asymptote']:.2f}"
+        f"{name}: start {row['start']:.2f}, slope {row['slope']:.2f}, level {row['level']:.2f}"
         for name, row in numbers.iterrows()
     ]
     return core.describe(
@@ -102,6 +102,68 @@ def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[
     axis.set_xlabel("epochs of training")
     axis.grid(alpha=0.3)
     return said
+
+
+def rate_range(rates: np.ndarray, losses: Mapping[str, np.ndarray], finding: str) -> core.DescribedFigure:
+    """Draw the loss of each batch against the learning rate that grew from batch to batch, on two log axes.
+
+    A line goes through the geometric means of eleven batches each, since single ones differ.
+
+    Args:
+        rates: `(n,)`, rising, above 0.
+        losses: name -> `(n,)`, above 0.
+        finding: the title.
+    """
+    figure, axis = core.new_figure(7, 3.6)
+    said = []
+    for number, (name, values) in enumerate(losses.items()):
+        colour, marker, line, _ = core.style(number)
+        smooth = np.exp(pd.Series(np.log(values)).rolling(11, center=True, min_periods=1).mean().to_numpy())
+        axis.scatter(rates, values, color=colour, marker=marker, s=7, alpha=0.35, linewidths=0)
+        axis.plot(rates, smooth, color=colour, linestyle=line, label=name)
+        lowest = int(smooth.argmin())
+        said.append(f"{name}: lowest near a rate of {rates[lowest]:.0e}, {smooth[-1]:.1g} at {rates[-1]:.0e}")
+    axis.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="loss of the batch")
+    axis.grid(alpha=0.3)
+    axis.legend(frameon=False, fontsize=9)
+    axis.set_title(finding)
+    return core.describe(figure, f"{finding}. Loss against learning rate, logarithmic. {'; '.join(said)}.")
+
+
+def staircase(results: pd.DataFrame, finding: str) -> core.DescribedFigure:
+    """Draw the test accuracy of steps that build on one another, with their price, a panel a task.
+
+    Args:
+        results: a row a run; columns `task`, `step` (in their order), `n_train`, `accuracy` (0-1) and
+            `cpu_seconds`.
+        finding: the title.
+    """
+    tasks = list(dict.fromkeys(results["task"]))
+    figure, axes = core.new_figure(5 * len(tasks), 3.9, 1, len(tasks), sharey=True, squeeze=False)
+    said = []
+    for number, (axis, task) in enumerate(zip(axes[0], tasks)):
+        own = results[results["task"] == task]
+        steps = list(dict.fromkeys(own["step"]))
+        means = own.groupby("step", sort=False)[["accuracy", "cpu_seconds"]].mean()
+        colour, marker, _, _ = core.style(number)
+        axis.stairs(means["accuracy"], np.arange(len(steps) + 1) - 0.5, baseline=None, color=colour, lw=2)
+        for place, step in enumerate(steps):
+            runs, (mean, seconds) = own.loc[own["step"] == step, "accuracy"], means.loc[step]
+            places = place + np.linspace(-0.2, 0.2, len(runs)) * (len(runs) > 1)
+            axis.scatter(places, runs, color=colour, marker=marker, s=16, alpha=0.6, linewidths=0)
+            price = f"{mean:.2f}\n{seconds:,.0f} s"
+            axis.text(place, min(runs.min(), mean) - 0.02, price, ha="center", va="top", fontsize=9)
+            said.append(f"{task}, {step}: {mean:.2f} for {seconds:,.0f} s")
+        axis.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
+        axis.set_xticks(range(len(steps)), [step.replace(" ", "\n") for step in steps], fontsize=9)
+        axis.set_ylim(0.35, 1.02)
+        axis.set_title(f"{own['n_train'].iloc[0]:,} {task}", fontsize=10)
+        axis.grid(axis="y", alpha=0.3)
+    axes[0, 0].set_ylabel("test accuracy (dots: single runs)")
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(
+        figure, f"{finding}. Stairs of test accuracy, with the processor's seconds. {'; '.join(said)}."
+    )
 
 
 def confusion(table: pd.DataFrame) -> core.DescribedFigure:
