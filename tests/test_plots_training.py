@@ -52,8 +52,7 @@ def test_a_staircase_has_a_panel_a_task_and_each_steps_price():
     results = pd.DataFrame(
         {
             "task": ["pets"] * 4 + ["photos"] * 2,
-            "step": ["from scratch", "from scratch", "fine-tuned", "fine-tuned"]
-            + ["from scratch", "fine-tuned"],
+            "step": [*["from scratch"] * 2, *["fine-tuned"] * 2, "from scratch", "fine-tuned"],
             "n_train": [20] * 4 + [1119] * 2,
             "accuracy": [0.5, 0.6, 0.9, 1.0, 0.7, 0.99],
             "cpu_seconds": [10, 20, 3, 3, 100, 30],
