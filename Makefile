@@ -10,6 +10,8 @@ colab_python := .venv-colab/bin/python
 colab_installed := .venv-colab/runtime-installed
 browser_packages := build/browser-packages
 browser_installed := $(browser_packages)/installed
+site_packages := build/site-packages
+site_installed := $(site_packages)/installed
 bench_packages := build/bench-packages
 bench_installed := $(bench_packages)/installed
 mutants_packages := build/mutants-packages
@@ -21,7 +23,7 @@ candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lab student bundle notebooks colab colab-parity bundle-test browser-test bench mutants lock modules clean
+.PHONY: help run check test lab student bundle notebooks colab colab-parity site slides bundle-test browser-test site-test bench mutants lock modules clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +54,12 @@ bundle: $(installed)  ## put the course in build/bundle/, for a USB stick or a r
 	@$(python) -m helpers bundle $(addprefix --platform ,$(PLATFORMS)) $(addprefix --python ,$(PYTHONS)) \
 	    $(if $(STUDENT),--student)
 
+site: $(installed) $(site_installed)  ## make the pages that can be read before anything is installed: build/site/
+	@$(python) -m helpers site
+
+slides: $(installed)  ## make slides of the lessons, for a teacher: build/slides/
+	@$(python) -m helpers slides $(LESSONS)
+
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)
 
@@ -66,7 +74,11 @@ bundle-test: $(installed)  ## make the bundle, and install and run it with the n
 	COURSE_BUNDLE_TEST=1 $(python) -m pytest tests/test_bundle.py
 
 browser-test: $(installed) $(browser_installed)  ## open lessons in a real browser and move their sliders
-	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser
+	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser/test_lab.py
+
+site-test: site slides $(browser_installed)  ## open site and slides in a real browser, and look for barriers
+	@cd $(browser_packages) && npm pack --silent axe-core@4.14.1
+	PYTHONPATH=$(browser_packages) $(python) -m pytest tests/browser/test_pages.py
 
 bench: $(installed) $(bench_installed)  ## time the helpers beside others' ways: a table, and build/bench.json
 	@PYTHONPATH=$(CURDIR):tests:$(bench_packages) $(python) -m bench $(addprefix --only ,$(ONLY))
@@ -106,6 +118,12 @@ $(browser_installed): tests/browser/requirements.txt
 	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(browser_packages) \
 	    --requirement tests/browser/requirements.txt
 	@touch $(browser_installed)
+
+# Likewise. Without what these ask for that the course has already.
+$(site_installed): helpers/course/sphinx/requirements.txt
+	@$(python) -m pip install --quiet --disable-pip-version-check --upgrade --target $(site_packages) \
+	    --no-deps --requirement helpers/course/sphinx/requirements.txt
+	@touch $(site_installed)
 
 # Beside the course's own packages, too, and without a second OpenCV or NumPy. If it fails, its line says so.
 $(bench_installed): tests/bench/requirements.txt

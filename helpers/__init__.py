@@ -1,26 +1,25 @@
 """The rooms behind the transfer-learning lessons: one module a topic, imported by name.
 
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
-with the rooms that need it: framework, and those that import from it (augment, lite0, backbones, features,
+with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
 
 Lesson 1, what is in the data:
-    datasets.load_dog_cat, datasets.draw_pets, datasets.manifest, images.read, images.read_many,
-    images.UnreadableImage, survey.inspect, survey.find_near_duplicates, survey.edge_features,
-    splits.folds, splits.class_weights, splits.oversample, splits.undersample
+    datasets.load_dog_cat, datasets.draw_pets, datasets.manifest, images.read, images.fit,
+    survey.inspect, survey.find_near_duplicates, survey.edge_features
 Lesson 2, parts to train on, to choose by and to test on:
     splits.split, splits.near_duplicate_groups
 Lesson 3, pictures changed at random:
-    drawings.draw_pet, drawings.test_card, images.fit, augment.Parameters, augment.Augmenter,
+    drawings.draw_pet, drawings.test_card, augment.Parameters, augment.Augmenter,
     augment.apply, augment.affine_matrix, augment.ImageBatches, backbones.load, explore.augmentation
 Lesson 4, a new head on a base network:
-    transfer.build_classifier, transfer.head_of, transfer.freeze, transfer.count_weights,
-    transfer.compile_classifier, transfer.warm_up, transfer.warm_up_on_features, features.extract,
-    features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
+    images.read_many, transfer.build_classifier, transfer.head_of, transfer.warm_up_on_features,
+    features.extract, features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
 Lesson 5, the base network learns along, and the result is looked at:
-    transfer.base_of, transfer.unfreeze, transfer.fine_tune, transfer.save, transfer.load,
+    transfer.base_of, transfer.freeze, transfer.unfreeze, transfer.count_weights,
+    transfer.compile_classifier, transfer.fine_tune, transfer.save, transfer.load,
     evaluate.predict, evaluate.report, evaluate.summarise_curve,
     evaluate.worst_mistakes, evaluate.grad_cam, explore.threshold, explore.own_photo,
     colab.training_folder
@@ -32,9 +31,10 @@ Lesson 6, strategies compared; its modules but the first two are in `helpers.stu
     plan.measure, strategies.whole_or_kept
 Appendix your_own_pictures, a folder of one's own from end to end:
     own.example_folder, own.inspect, own.split, own.train_head, own.fine_tuned, own.compare,
-    own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo
+    own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo, splits.class_weights
 
-Besides, `plots` draws the lessons' figures, and `exercises` checks answers.
+Besides, `plots` draws the lessons' figures, `exercises` checks answers, `transfer.warm_up` trains a head on
+pictures that are augmented, and `distributed` trains on several devices.
 
 `help(splits.split)` tells what a function takes and returns, and shows an example. The examples rely on
 what lessons import: these modules, `keras`, `np` (NumPy), `pd` (pandas), and `Path` of `pathlib`.

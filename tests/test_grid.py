@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import checks
-from helpers.study import cells, domains, experiments, grid
+from helpers import backbones, checks
+from helpers.study import cells, comparison, domains, experiments, grid
 
 NAMES = (domains.DIGITS,)
 
@@ -34,14 +34,36 @@ def test_every_cell_is_there_once_and_cheap_ones_come_first():
     assert whole == sorted(whole)
     table = pd.DataFrame(planned)
     seeds = table.groupby(["domain", "size", "strategy"])["seed"].nunique().unstack("strategy")
-    assert (seeds.loc[domains.SPEECH].loc["20"] == 12).all() and (
-        seeds.loc[domains.SPEECH].loc["all"] == 6
-    ).all()
-    assert (seeds.loc[domains.PHOTOS].loc["320"] == 10).all() and (
-        seeds.loc[domains.PHOTOS].loc["all"] == 5
-    ).all()
-    missing = seeds.loc[domains.MANY_DRAWINGS].loc["all"]
-    assert set(missing.index[missing.isna()]) == set(grid.WHOLE)
+    for domain, many, few in ((domains.SPEECH, 12, 6), (domains.PHOTOS, 10, 5)):
+        assert (seeds.loc[(domain, "320")] == many).all()
+        assert (seeds.loc[(domain, "all")].dropna() == few).all()
+
+
+@pytest.mark.parametrize(
+    ("domain", "size", "left_out"),
+    [
+        (domains.PHOTOS, "80", set()),
+        (domains.SPEECH, "20", set(grid.VARIANTS)),
+        (domains.DIGITS, "all", set(grid.VARIANTS)),
+        (domains.MANY_DRAWINGS, "80", set(grid.VARIANTS)),
+        (domains.MANY_DRAWINGS, "all", set(grid.WHOLE)),
+    ],
+)
+def test_what_takes_longest_is_left_out_where_it_answers_least(domain, size, left_out):
+    asked = {
+        cell["strategy"] for cell in grid.grid_cells() if (cell["domain"], cell["size"]) == (domain, size)
+    }
+    assert asked == {cells.RAW_PIXELS, *comparison.STRATEGIES} - left_out
+
+
+def test_what_is_not_asked_needs_no_rate():
+    searched = {(cell["domain"], cell["strategy"]) for cell in grid.rate_cells()}
+    asked = {
+        (cell["domain"], cell["strategy"])
+        for cell in grid.grid_cells()
+        if cell["strategy"] not in grid.SOLVED
+    }
+    assert searched == asked
 
 
 def test_seeds_of_the_search_are_not_the_grids():
@@ -49,7 +71,18 @@ def test_seeds_of_the_search_are_not_the_grids():
     assert not seeds & set(grid.SEARCH_SEEDS)
 
 
-def test_every_rate_is_tried_and_the_best_three_again():
+def test_bases_are_compared_on_the_grids_own_draws():
+    planned, grids = (
+        pd.DataFrame(some).assign(part="")
+        for some in (grid.bases_cells(), grid.grid_cells(strategies=[cells.HEAD_ONLY]))
+    )
+    assert {name.split()[0] for name in planned["base"]} <= set(backbones.NAMES)
+    wanted = grids["size"].isin(["80", "320"]).sum()
+    for _, own in planned.groupby("base"):
+        assert len(grids.merge(own.assign(base=backbones.DEFAULT))) == len(own) == wanted
+
+
+def test_every_rate_is_tried_and_the_best_two_again():
     first = grid.rate_cells(NAMES)
     assert len(first) == len(grid.WITH_STEPS) * 2 * len(grid.LEARNING_RATES)
     losses = dict(zip(grid.LEARNING_RATES, ([0.9], [0.5], [0.4], [0.6], [0.8], [2.0])))
@@ -57,7 +90,7 @@ def test_every_rate_is_tried_and_the_best_three_again():
         tried(strategy, losses, size) for strategy in grid.WITH_STEPS for size in grid.SEARCH_SIZES.values()
     )
     again = pd.DataFrame(grid.finalist_cells(table, NAMES))
-    assert set(again["rate"]) == {3e-5, 1e-4, 3e-4} and set(again["seed"]) == set(grid.SEARCH_SEEDS[1:])
+    assert set(again["rate"]) == {3e-5, 1e-4} and set(again["seed"]) == set(grid.SEARCH_SEEDS[1:])
 
 
 def test_the_rate_with_the_lowest_mean_is_chosen_among_those_tried_with_every_seed():

@@ -32,7 +32,7 @@ SUBMITTED = {
     "right": RIGHT,
     # one right, one wrong, one not done
     "wrong": {
-        "class-weights": RIGHT["class-weights"],
+        "fit-for-training": RIGHT["fit-for-training"],
         "balanced-accuracy-own": "def balanced_accuracy(truth, predicted):\n    return 0.5",
     },
 }
@@ -128,12 +128,12 @@ def test_what_nbgrader_releases_is_the_edition_for_students(school):
 def test_a_lesson_solved_right_has_all_points_and_one_solved_wrong_has_not(school):
     _, marks = school
     assert marks["right"] == {
-        "class-weights-check": [1, 1],
+        "fit-for-training-check": [1, 1],
         "balanced-accuracy-own-check": [2, 2],
         "choose-limit-check": [3, 3],
     }
     assert marks["wrong"] == {
-        "class-weights-check": [1, 1],
+        "fit-for-training-check": [1, 1],
         "balanced-accuracy-own-check": [0, 2],
         "choose-limit-check": [0, 3],
     }

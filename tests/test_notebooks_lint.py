@@ -17,7 +17,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers.course import lessons
 
-TAGS = {"photo", "headline", "readme", "local-only", "bounds"} | {
+TAGS = {"photo", "headline", "readme", "local-only", "bounds", "slide"} | {
     f"nbval-{what}" for what in ("ignore-output", "check-output", "raises-exception", "skip")
 }
 LINES_A_CELL = 20

@@ -68,19 +68,10 @@ def test_image_sizes_count_the_wide_ones():
     assert titles(figure) == ["33 % of the images are wider than they are high"]
 
 
-def test_sizes_and_brightness_pass_over_unreadable_images(pets, facts):
+def test_sizes_pass_over_unreadable_images(facts):
     facts = facts.copy()
-    facts.loc[0, ["width", "height", "brightness"]] = pd.NA
+    facts.loc[0, ["width", "height"]] = pd.NA
     assert "64 pixels" in alt_text(plots.image_sizes(facts))
-    assert "Medians: cat" in alt_text(plots.brightness(facts))
-
-
-@pytest.mark.parametrize(
-    ("difference", "title"), [(3, "The classes are about equally bright"), (90, "One class is brighter")]
-)
-def test_brightness_title_says_what_is_seen(difference, title):
-    facts = pd.DataFrame({"label": ["a"] * 5 + ["b"] * 5, "brightness": [50.0] * 5 + [50.0 + difference] * 5})
-    assert titles(plots.brightness(facts)) == [title]
 
 
 def test_pair_distances_tell_found_from_others():
@@ -89,6 +80,27 @@ def test_pair_distances_tell_found_from_others():
     assert "2 below the limit of 0.07; the next one at 0.20" in alt_text(figure)
     found, others = figure.axes[0].lines[:2]
     assert found.get_xdata().tolist() == [1, 2] and others.get_xdata().tolist() == [3, 4]
+
+
+def test_misses_and_false_alarms_are_counted_at_every_limit():
+    figure = plots.misses_and_false_alarms([0.2, 0.01, 0.1], [0.1, 0.15, 0.4], limit=0.1, highest=0.3)
+    assert titles(figure) == ["Limit 0.10: 1 of 3 copies missed, false alarms: 1"]
+    missed, false_alarms = (
+        dict(zip(line.get_xdata().round(3), line.get_ydata())) for line in figure.axes[0].lines[:2]
+    )
+    assert [missed[limit] for limit in (0, 0.05, 0.25)] == [3, 2, 0]
+    assert [false_alarms[limit] for limit in (0, 0.12, 0.3)] == [0, 1, 2]
+    assert alt_text(figure).endswith("from 0 to 0.3. Limit 0.10: 1 of 3 copies missed, false alarms: 1.")
+
+
+def test_threshold_curve_says_what_is_reached_at_each_mark():
+    thresholds, recall, precision = np.array([0.1, 0.2, 0.3]), [1.0, 0.5, 0.25], [0.4, 0.6, 1.0]
+    curves = {"recall": np.array(recall), "precision": np.array(precision)}
+    figure = plots.threshold_curve(thresholds, curves, {"a sixth": 1 / 6, "0.3": 0.3, "1/2": 1 / 2})
+    finding = "a sixth: recall 0.50, precision 0.60; 0.3: recall 0.25, precision 1.00; 1/2: nothing is found"
+    assert titles(figure) == [f"Threshold {finding}"]
+    assert alt_text(figure).startswith("Curves of recall and precision over the decision threshold.")
+    assert figure.axes[0].get_xlim()[1] > 0.5
 
 
 def test_scores_by_remedy_have_a_bar_for_each_score():
@@ -135,27 +147,22 @@ def test_best_of_many_follows_the_best_so_far():
     assert "up to 3 models" in alt_text(figure)
 
 
-def test_fold_map_gives_the_sizes(pets):
-    assert alt_text(plots.fold_map(splits.folds(pets, 3, groups=range(24)))).endswith("Held out: 8, 8, 8.")
-
-
 def test_score_ranges_draws_every_score():
     figure = plots.score_ranges({"small": [0.5, 0.6, 0.7], "large": [0.6, 0.61]}, "Spread")
     assert sorted(figure.axes[0].lines[0].get_xdata()) == [0.5, 0.6, 0.7]
     assert alt_text(figure) == "Spread. One point a score, for each of: small, large."
 
 
+def test_score_ranges_draw_a_computed_interval_without_points():
+    figure = plots.score_ranges({"small": [0.5, 0.6, 0.7]}, "Spread", {"computed": (0.45, 0.75)})
+    *_, points, line = figure.axes[0].lines
+    assert len(points.get_xdata()) == 0 and list(line.get_xdata()) == [0.45, 0.75]
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["small", "computed"]
+    assert figure.axes[0].get_xlabel() == "accuracy (line: the middle 95 %; thick: a 95 % interval)"
+    assert alt_text(figure).endswith("for each of: small. computed: 0.45 to 0.75.")
+
+
 # --- data of one's own: other classes, one, nine, none --------------------------------------------------
-
-
-def facts_of(**classes):
-    """Return facts as from `survey.inspect`: for each class its images' brightness, their width growing."""
-    rows = [
-        (f"{label}/{n}.jpg", label, 100 + n, 100, float(value))
-        for label, values in classes.items()
-        for n, value in enumerate(values)
-    ]
-    return pd.DataFrame(rows, columns=["path", "label", "width", "height", "brightness"])
 
 
 def said_by(figure):
@@ -180,16 +187,14 @@ def test_no_figure_speaks_of_cats_and_dogs_that_are_not_there(own):
     for figure in (
         plots.class_counts(own),
         plots.image_sizes(facts),
-        plots.brightness(facts),
         plots.part_counts(dict(zip(("training", "test"), half, strict=True))),
-        plots.fold_map([half, half[::-1]]),
     ):
         assert not {"cat", "dog", "cats", "dogs", "nan"} & set(said_by(figure).replace(",", " ").split())
 
 
 def test_a_legend_names_every_class(own):
     facts = survey.inspect(own)
-    for figure in (plots.image_sizes(facts), plots.brightness(facts), plots.part_counts({"all": facts})):
+    for figure in (plots.image_sizes(facts), plots.part_counts({"all": facts})):
         named = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         assert named == sorted(set(own.label))
 
@@ -237,22 +242,6 @@ def test_image_sizes_count_those_whose_size_is_known(widths, title):
     facts = pd.DataFrame({"label": "robin", "width": widths, "height": 100}).astype({"width": "Int64"})
     assert titles(plots.image_sizes(facts)) == [title]
     assert alt_text(plots.image_sizes(facts))
-
-
-@pytest.mark.parametrize(
-    ("classes", "title"),
-    [
-        ({"a": [50], "b": [60], "c": [120]}, "From a, the darkest class, to c, the brightest"),
-        ({"a": [50], "b": [60], "c": [65]}, "The classes are about equally bright"),
-        ({"robin": [50, 70, 90]}, "The images of the class robin have a median of 70"),
-        ({"robin": [50], "sparrow": [np.nan]}, "The images of the class robin have a median of 50"),
-        ({"robin": [np.nan]}, "There is no image whose brightness is known"),
-    ],
-)
-def test_brightness_names_the_classes_that_differ(classes, title):
-    figure = plots.brightness(facts_of(**classes))
-    assert titles(figure) == [title]
-    assert "nan" not in alt_text(figure)
 
 
 @pytest.mark.parametrize(
@@ -338,14 +327,6 @@ def test_best_of_many_does_not_promise_a_climb():
     assert "it goes from 0.50 to 0.50; the same models on fresh images go from 0.75 to 0.75" in alt_text(
         figure
     )
-
-
-def test_fold_map_says_what_is_held_out_twice_and_never(pets):
-    twice = [(pets[8:], pets[:8]), (pets[10:], pets[:10])]
-    assert "Of 24 images, 14 never and 8 more than once held out" in alt_text(plots.fold_map(twice))
-    assert titles(plots.fold_map(twice)) == ["Of 24 images, 14 never and 8 more than once held out"]
-    once = [(pets[12:], pets[:12]), (pets[:12], pets[12:])]
-    assert titles(plots.fold_map(once)) == ["Every image is held out once"]
 
 
 def test_many_kinds_are_drawn(pets):

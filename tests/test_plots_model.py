@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.plots import model
+from helpers.plots import model, training
 
 
 def titles(figure) -> str:
@@ -60,10 +60,29 @@ def test_training_against_validation_describes_the_means(chance):
     assert len(figure.axes[0].get_lines()) == (4 if chance is None else 5)
 
 
-def test_learning_curves_describe_where_they_start_and_end():
-    figure = model.learning_curves({"slow": [0.5, 0.6], "fast": [0.7, 0.9]}, "Fast wins")
-    assert "slow: from 0.50 to 0.60; fast: from 0.70 to 0.90" in figure.alt_text
-    assert figure.axes[0].get_xlabel() == "epoch"
+def test_a_range_test_says_where_the_loss_is_lowest_and_whether_it_climbs():
+    rates, losses = np.geomspace(1e-5, 1, 50), 0.02 + abs(np.arange(50) - 30) / 10
+    climbs = model.learning_rate_range(rates, losses)
+    assert "The loss falls to 0.2 near a rate of 0.01, then climbs to 2" in titles(climbs)
+    assert "over 50 steps, from 3 at 1e-05." in climbs.alt_text
+    stays = model.learning_rate_range(rates[:32], losses[:32])
+    assert titles(stays).endswith("and stays there")
+
+
+def test_single_batches_without_loss_do_not_stretch_the_axis_of_a_range_test():
+    losses = np.full(50, 0.5)
+    losses[30] = 1e-18
+    figure = model.learning_rate_range(np.geomspace(1e-5, 1, 50), losses)
+    assert figure.axes[0].get_ylim()[0] > 0.05
+
+
+def test_reliability_tells_each_bin_and_how_many_pictures_it_holds():
+    bins = pd.DataFrame({"predicted": [0.1, 0.9], "observed": [0.2, 0.75], "n": [30, 70]})
+    figure = model.reliability({"before": bins, "after": bins}, "Too sure")
+    assert "before: 0.10 predicted, 0.20 observed, 0.90 predicted, 0.75 observed; after:" in figure.alt_text
+    shown = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert shown == ["30", "70"] * 2
+    assert titles(figure).split() == ["Too", "sure", "before", "after"]
 
 
 def test_schedule_says_when_the_rate_begins_to_fall():
@@ -101,7 +120,7 @@ def test_the_one_step_is_compared_with_no_other():
 
 
 def test_nine_curves_all_look_different():
-    figure = model.learning_curves({f"rate {n}": [n, n + 1] for n in range(9)}, "Nine")
+    figure = training.curves_with_bands({f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}, "Nine")
     looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].lines}
     assert len(looks) == 9
 

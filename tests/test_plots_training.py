@@ -38,16 +38,6 @@ def test_start_slope_level_shows_each_number():
     assert png_of(figure).startswith(b"\x89PNG")
 
 
-def test_a_range_of_rates_says_where_the_loss_is_lowest():
-    rates = np.geomspace(1e-6, 1e-1, 51)
-    bowl = 0.01 + np.log10(rates / 1e-4) ** 2
-    figure = training.rate_range(rates, {"last block": bowl, "whole base": bowl * 2}, "Rises at 0.001")
-    assert "last block: lowest near a rate of 1e-04" in figure.alt_text
-    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
-    assert titles(figure).strip() == "Rises at 0.001"
-    assert png_of(figure).startswith(b"\x89PNG")
-
-
 def test_a_staircase_has_a_panel_a_task_and_each_steps_price():
     results = pd.DataFrame(
         {

@@ -21,13 +21,21 @@ from helpers.runtime import COURSE_FOLDER
 MODULES = (
     *("checks", "runtime", "drawings", "images"),
     *("sources.folders", "sources.zips", "sources.drive", "sources.published", "datasets", "colab"),
-    *("survey", "splits", "framework", "augment", "lite0", "backbones", "features"),
+    *("survey", "splits", "framework", "augment", "lite", "backbones", "features"),
     *("classifier", "training", "transfer", "evaluate"),
     *("study.speech", "study.domains", "study.experiments", "study.comparison", "study.trainer"),
-    *("study.strategies", "study.networks", "study.cells", "study.grid", "study.plan", "study.autopsy"),
+    *(
+        "study.strategies",
+        "study.networks",
+        "study.cells",
+        "study.paired",
+        "study.grid",
+        "study.plan",
+        "study.autopsy",
+    ),
     *("exercises", "plots", "explore", "own"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
-    *("course.bundle", "course.classify", "course.commands", "__main__"),
+    *("course.site", "course.slides", "course.bundle", "course.classify", "course.commands", "__main__"),
     "distributed",
 )
 PHOTOS_WEIGHTS_ARCHIVES = (
@@ -146,8 +154,9 @@ def test_the_short_list_is_what_the_course_uses():
     assert listed - {"tensorflow-cpu"} == imported - {"tensorflow-cpu"} | used_without_import | {"tensorflow"}
 
 
-def test_actions_of_the_workflow_are_named_by_commit():
-    used = re.findall(r"uses: *(.+)", text_of(".github/workflows/test.yml"))
+@pytest.mark.parametrize("workflow", ["test", "site"])
+def test_actions_of_a_workflow_are_named_by_commit(workflow):
+    used = re.findall(r"uses: *(.+)", text_of(f".github/workflows/{workflow}.yml"))
     assert used
     assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40} +# v[\d.]+", action)] == []
 

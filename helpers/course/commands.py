@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import checks, datasets, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
-from . import bundle, editions, lessons, meeting
+from . import bundle, editions, lessons, meeting, site, slides
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         "run the lessons and save them in place",
         "For those who edit the course: the outputs of cells tagged `photo` are cleared.",
     )
-    for with_lessons in (run, notebooks):
+    slided = add(
+        "slides",
+        _slides,
+        "make slides of the lessons",
+        "From the lessons as they are saved, a page for each, under build/slides/.",
+    )
+    for with_lessons in (run, notebooks, slided):
         with_lessons.add_argument(
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
@@ -87,6 +93,12 @@ def _parser() -> argparse.ArgumentParser:
         _meeting,
         "make one notebook for one meeting of ninety minutes",
         "With the solutions, in build/notebooks; the students' edition has one without.",
+    )
+    add(
+        "site",
+        _site,
+        "make the pages that can be read before anything is installed",
+        "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
     )
     bundled = add(
         "bundle",
@@ -223,6 +235,18 @@ def _meeting(options: argparse.Namespace) -> int:
     path = lessons.BUILD / "notebooks" / meeting.NAME
     meeting.write(lessons.find(), path, with_solutions=True)
     print(f"The path for one meeting is in {path}")
+    return 0
+
+
+def _site(options: argparse.Namespace) -> int:
+    site.build()
+    print(f"To read the course, open {lessons.BUILD / 'site' / 'index.html'}")
+    return 0
+
+
+def _slides(options: argparse.Namespace) -> int:
+    for path in lessons.find(options.numbers):
+        print(slides.write(path, lessons.BUILD / "slides"))
     return 0
 
 

@@ -2,20 +2,20 @@
 
 from .augmentation import check_centre_rotation, check_pipeline
 from .checking import Check, Choice, NotRight, done_or
-from .data_survey import check_balanced_accuracy, check_choose_limit, check_class_weights
+from .data_survey import check_balanced_accuracy, check_choose_limit, check_sound
 from .fine_tuning import check_early_stopping, check_interval, check_layers_that_learn
 from .strategies import check_pareto_optimal, check_strategies
-from .stratified_split import check_leaked, check_photos_needed, check_stratified_counts
+from .stratified_split import check_accuracy_to_report, check_leaked, check_photos_needed
 from .warm_up import check_diagnosis, check_preprocess, check_trainable_weights
 
 __all__ = [
     "Check",
     "Choice",
     "NotRight",
+    "check_accuracy_to_report",
     "check_balanced_accuracy",
     "check_centre_rotation",
     "check_choose_limit",
-    "check_class_weights",
     "check_diagnosis",
     "check_early_stopping",
     "check_interval",
@@ -25,8 +25,8 @@ __all__ = [
     "check_photos_needed",
     "check_pipeline",
     "check_preprocess",
+    "check_sound",
     "check_strategies",
-    "check_stratified_counts",
     "check_trainable_weights",
     "done_or",
 ]

@@ -127,5 +127,5 @@ def _call(answer: Callable, case: tuple) -> Any:
 
 
 def _short(value: Any) -> str:
-    """Return `value` in one line that is not too long; of an array, its numbers."""
-    return checks.shown(value.tolist() if isinstance(value, np.ndarray | np.generic) else value)
+    """Return `value` in one line that is not too long; of an array or a column, its values."""
+    return checks.shown(value.tolist() if hasattr(value, "tolist") else value)

@@ -1,41 +1,69 @@
-"""Lesson 1: class weights, an accuracy that no rare class can hide from, a limit for near-duplicates."""
-
-from collections import Counter
+"""Lesson 1: files fit to be trained on, an accuracy that no rare class can hide from, a limit for copies."""
 
 import numpy as np
+import pandas as pd
 
-from .. import splits
 from .checking import Check, Slip
 
 
-def _recalls(truth: list[str], predicted: list[str]) -> list[float]:
+def _recalls(truth: list[str], predicted: list[str], classes: list[str] | None = None) -> list[float]:
+    """Return the recall of each of `classes`, by default of all that occur in `truth`."""
     truth, predicted = np.array(truth), np.array(predicted)
-    return [float(np.mean(predicted[truth == label] == label)) for label in np.unique(truth)]
+    classes = np.unique(truth if classes is None else classes)
+    return [float(np.mean(predicted[truth == label] == label)) for label in classes]
 
 
-check_class_weights = Check(
-    right=splits.class_weights,
-    cases=((["cat"] * 6 + ["dog"] * 2,), (["a"] * 6 + ["b"] * 3 + ["c"],)),
+def _sound(facts: pd.DataFrame, pairs: pd.DataFrame) -> set[str]:
+    return set(facts.path[facts.problem.isna() & ~facts.path.isin(pairs.path_b)])
+
+
+def _facts(**problems: str | None) -> pd.DataFrame:
+    paths = [f"{name}.jpg" for name in problems]
+    return pd.DataFrame({"path": paths, "problem": pd.Series(list(problems.values()), dtype=object)})
+
+
+def _pairs(*names: str) -> pd.DataFrame:
+    columns = ["path_a", "path_b"]
+    return pd.DataFrame([[f"{name}.jpg" for name in pair] for pair in names], columns=columns)
+
+
+check_sound = Check(
+    right=_sound,
+    cases=(
+        (_facts(a=None, b="is empty", c=None, d=None, e=None), _pairs("ad")),
+        (_facts(a="is cut short", b=None, c=None, d=None, e=None, f=None), _pairs("bd", "be", "de", "cf")),
+        (_facts(a=None, b=None), _pairs()),
+    ),
     slips=(
         Slip(
-            lambda labels: {label: len(labels) / n for label, n in Counter[str](labels).items()},
-            "The classes weigh the same against each other, but every weight is too large, "
-            "by the same factor. Which number of the formula is missing?",
+            lambda facts, pairs: set(facts.path[facts.problem.isna()]),
+            "The damaged files are gone, but some pictures are still there twice. What do `pairs` say?",
         ),
         Slip(
-            lambda labels: {label: n / len(labels) for label, n in Counter[str](labels).items()},
-            "These are the shares of the classes: the frequent class weighs most. "
-            "On which class should a mistake cost more?",
+            lambda facts, pairs: set(facts.path[~facts.path.isin(pairs.path_b)]),
+            "Every picture is there once, but a file that cannot be read is still in the list.",
         ),
         Slip(
-            lambda labels: {label: 1 / n for label, n in Counter[str](labels).items()},
-            "Their ratio is right, their size is not. Add up the weights of all images: "
-            "the sum should be the number of images, as if each weighed 1.",
+            lambda facts, pairs: set(
+                facts.path[facts.problem.isna() & ~facts.path.isin([*pairs.path_a, *pairs.path_b])]
+            ),
+            "Of each pair you leave out both files, and the picture is lost. One of them may stay.",
+        ),
+        Slip(
+            lambda facts, pairs: set(facts.path[facts.problem.isna() & ~facts.path.isin(pairs.path_a)]),
+            "Every picture is there once, but the last of its files is kept. Keep the first one.",
+        ),
+        Slip(
+            lambda facts, pairs: set(),
+            "Nothing is left. In pandas, a comparison with None is never true: look for `isna`.",
+        ),
+        Slip(
+            lambda facts, pairs: set(facts.path[facts.problem.notna()]),
+            "These are the damaged files, the ones to leave out.",
         ),
     ),
-    why="However rare a class is, its images together weigh as much as any other class's, "
-    "and the average image weighs 1.",
-    otherwise="Count each class first; then put n, the number of classes and the count into the formula.",
+    why="A file goes if it is damaged or if its picture came before. So each picture is there once.",
+    otherwise="Return a list of paths: of the files without a problem, less the second file of each pair.",
 )
 
 check_balanced_accuracy = Check(
@@ -43,6 +71,7 @@ check_balanced_accuracy = Check(
     cases=(
         (["cat"] * 8 + ["dog"] * 2, ["cat"] * 6 + ["dog"] * 3 + ["cat"]),
         (list("aaaabbc"), list("aaabbac")),
+        (["cat"] * 8 + ["dog"] * 2, ["cat"] * 10),
     ),
     slips=(
         Slip(
@@ -54,6 +83,11 @@ check_balanced_accuracy = Check(
             lambda truth, predicted: float(np.mean(_recalls(predicted, truth))),
             "You divide by how often each class was predicted. "
             "Recall starts from the images that are of a class: which share of them was found?",
+        ),
+        Slip(
+            lambda truth, predicted: float(np.mean(_recalls(truth, predicted, predicted))),
+            "A class that is never predicted does not count with you. Its recall is 0, and it should pull "
+            "the mean down. From which of the two lists do you take the classes?",
         ),
         Slip(
             lambda truth, predicted: _recalls(truth, predicted)[-1],
@@ -70,17 +104,28 @@ def _choose_limit(distances: np.ndarray, is_copy: np.ndarray) -> float:
     return float(distances[is_copy & (distances < distances[~is_copy].min())].max())
 
 
+def _middle(distances: np.ndarray, is_copy: np.ndarray) -> float:
+    return (_choose_limit(distances, is_copy) + distances[~is_copy].min()) / 2
+
+
+def _most_accurate(distances: np.ndarray, is_copy: np.ndarray) -> float:
+    limits = np.sort(distances)
+    return limits[np.argmax([np.mean((distances <= limit) == is_copy) for limit in limits])]
+
+
 check_choose_limit = Check(
     right=_choose_limit,
     cases=(
         (np.array([0.01, 0.03, 0.05, 0.09, 0.12, 0.2]), np.array([1, 1, 1, 0, 1, 0], bool)),
         (np.array([0.3, 0.02, 0.4, 0.25, 0.06]), np.array([0, 1, 1, 0, 1], bool)),
+        (np.array([0.05, 0.06, 0.01, 0.07]), np.array([0, 1, 1, 1], bool)),
+        (np.array([0.02, 0.05, 0.05, 0.08]), np.array([1, 0, 1, 1], bool)),
     ),
     slips=(
         Slip(
             lambda distances, is_copy: distances[is_copy].max(),
-            "This limit misses no copy, but it lets in pairs that are none: false alarms. "
-            "Which pairs lie below it?",
+            "This limit misses no copy, but other pairs lie below it, too: false alarms. "
+            "How close is the closest of them?",
         ),
         Slip(
             lambda distances, is_copy: distances[~is_copy].min(),
@@ -90,8 +135,23 @@ check_choose_limit = Check(
             lambda distances, is_copy: distances[is_copy].min(),
             "No false alarm, but most copies are missed. How far can the limit go up before the first one?",
         ),
+        Slip(
+            lambda distances, is_copy: distances[is_copy & (distances <= distances[~is_copy].min())].max(),
+            "Right but for a tie. A copy and another pair can lie at the same distance, and a limit "
+            "there reports both.",
+        ),
+        Slip(
+            _most_accurate,
+            "This limit gets most pairs right, at the price of a false alarm in some cases. "
+            "None is allowed here, however many copies it would bring.",
+        ),
+        Slip(
+            _middle,
+            "No false alarm, and the same pairs are reported. But the limit asked for is the distance of a "
+            "copy, and yours lies between two pairs.",
+        ),
     ),
-    why="As many copies as possible, and no false alarm. The copies that lie further away are missed: "
-    "that is the price.",
-    otherwise="Find the first false alarm from below, then the last copy before it.",
+    why="As many copies as possible, and no false alarm. The price: copies that lie further away are missed.",
+    otherwise="The pairs come in no order. Find the closest pair that is no copy, then the furthest copy "
+    "that is closer.",
 )

@@ -9,6 +9,7 @@ check_preprocess = Check(
     cases=(
         (np.array([0.0, 51.0, 127.5, 255.0]),),
         (np.array([[0, 100], [200, 255]], np.uint8),),
+        (np.array([50, 100], np.uint8),),  # neither black nor white is in it
     ),
     slips=(
         Slip(
@@ -23,6 +24,32 @@ check_preprocess = Check(
             lambda pixels: pixels * 2 / 255 - 1,
             "Right on decimals, wrong on 8-bit pixels: 2 × 200 does not fit into 8 bits, and starts again "
             "from 0. Which step makes a decimal of it?",
+        ),
+        Slip(
+            lambda pixels: np.asarray(pixels, float) / 255 * 2,
+            "As wide as it should be, 0 to 2, and not yet centred on 0.",
+        ),
+        Slip(lambda pixels: 1 - pixels / 127.5, "Turned round: black comes out as 1, and white as −1."),
+        Slip(
+            lambda pixels: pixels / 128 - 1,
+            "Nearly: white comes out a little below 1. How many steps are there from 0 to 255?",
+        ),
+        Slip(
+            lambda pixels: np.round(pixels / 127.5 - 1), "Right at the ends. What lies between them is lost."
+        ),
+        Slip(lambda pixels: pixels // 127.5 - 1, "`//` leaves out what comes behind the point."),
+        *(
+            Slip(
+                stretched,
+                "Stretched by each picture's own darkest or brightest pixel: without black or white in it, a "
+                "picture gets another contrast. The network expects the same scale for every picture.",
+            )
+            for stretched in (
+                lambda p: 2 * (np.asarray(p, float) - np.min(p)) / (np.max(p) - float(np.min(p))) - 1,
+                lambda p: 2 * (p - np.min(p)) / (np.max(p) - np.min(p)) - 1,  # in 8 bits
+                lambda p: 2 * (np.asarray(p, float) / np.max(p)) - 1,
+                lambda p: 2 * p / np.max(p) - 1,  # in 8 bits
+            )
         ),
         Slip(
             lambda pixels: (pixels - np.mean(pixels)) / np.std(pixels),
@@ -62,6 +89,24 @@ check_trainable_weights = Check(
         Slip(
             lambda channels, places, outputs, pooling: (channels * places + 1) * outputs,
             "Right for Flatten. What is left of the places after average pooling?",
+        ),
+        Slip(
+            lambda channels, places, outputs, pooling: (
+                (_inputs(channels, places, "average" if pooling == "flatten" else "flatten") + 1) * outputs
+            ),
+            "The two poolings are swapped: which of them keeps every place?",
+        ),
+        Slip(
+            lambda channels, places, outputs, pooling: (_inputs(places, channels, pooling) + 1) * outputs,
+            "Places and channels are swapped: which of them does average pooling average away?",
+        ),
+        Slip(
+            lambda channels, places, outputs, pooling: _inputs(channels, places, pooling) + 1,
+            "Right for one output. Each further output has weights and a bias of its own.",
+        ),
+        Slip(
+            lambda channels, places, outputs, pooling: (_inputs(channels, places**2, pooling) + 1) * outputs,
+            "`places` is the number of all places already: 49 for 7 × 7.",
         ),
     ),
     why="With the base frozen, the head is all that trains: a weight for each input of each output, "

@@ -22,7 +22,6 @@ from .figure import (
 )
 
 TILE = 180  # pixels a side of an image on a sheet
-ALIKE = 15  # of 255: classes whose medians of brightness lie as close are called equally bright
 FAR = 1.5  # times the limit: a pair of images at that distance is called far above it
 
 
@@ -102,36 +101,6 @@ def image_sizes(facts: pd.DataFrame) -> DescribedFigure:
     )
 
 
-def brightness(facts: pd.DataFrame) -> DescribedFigure:
-    """Draw how the mean brightness of the images is distributed, class by class."""
-    facts = facts.dropna(subset=["brightness"])
-    if facts.empty:
-        return empty_figure("There is no image whose brightness is known")
-    figure, axis = new_figure(7, 3.2)
-    for number, (label, rows) in enumerate(facts.groupby("label")):
-        colour, _, _, hatch = style(number)
-        axis.hist(
-            rows.brightness, bins=range(0, 256, 15), label=label, color=colour, hatch=hatch,
-            edgecolor="white", alpha=0.6,
-        )  # fmt: skip
-    medians = facts.groupby("label").brightness.median().round()
-    axis.set(xlabel="mean brightness of an image (0 black, 255 white)", ylabel="images")
-    axis.set_title(_brightest(medians))
-    axis.legend(frameon=False)
-    said = ", ".join(f"{label} {value:.0f}" for label, value in medians.items())
-    return describe(figure, f"Histogram of mean brightness, one for each class. Medians: {said}.")
-
-
-def _brightest(medians: pd.Series) -> str:
-    if len(medians) == 1:
-        return f"The images of the class {medians.index[0]} have a median of {medians.iloc[0]:.0f}"
-    if np.ptp(medians) <= ALIKE:
-        return "The classes are about equally bright"
-    if len(medians) == 2:
-        return "One class is brighter"
-    return f"From {medians.idxmin()}, the darkest class, to {medians.idxmax()}, the brightest"
-
-
 def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
     """Draw the distances of the closest `pairs`, and the limit below which they count as near-duplicates."""
     distance = np.sort(pairs.distance)
@@ -155,6 +124,67 @@ def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
         f"""The {len(pairs)} closest pairs by their distance. {found} below the limit of {limit};
         {next_one}.""",
     )
+
+
+def misses_and_false_alarms(
+    copies: Sequence[float] | np.ndarray,
+    others: Sequence[float] | np.ndarray,
+    limit: float,
+    highest: float = 0.3,
+) -> DescribedFigure:
+    """Draw how many copies a limit for near-duplicates misses, and how many other pairs it reports.
+
+    Args:
+        copies: distances of pairs that show the same picture.
+        others: distances of pairs that do not.
+        limit: a pair up to this distance is reported; drawn as a dashed line.
+        highest: the last limit on the axis.
+    """
+    copies, others = np.sort(copies), np.sort(others)
+    limits = np.linspace(0, highest, 301)
+    missed = len(copies) - np.searchsorted(copies, limits, side="right")
+    false_alarms = np.searchsorted(others, limits, side="right")
+    figure, axis = new_figure(7, 3.2)
+    for number, (name, counts) in enumerate(
+        {f"misses, of {len(copies)} copies": missed, "false alarms": false_alarms}.items()
+    ):
+        axis.plot(limits, counts, color=style(number).colour, linestyle=style(number).line, label=name)
+    axis.axvline(limit, color=GREY, linestyle=":")
+    axis.set(xlabel="limit (distance up to which a pair is reported)", ylabel="pairs")
+    axis.legend(frameon=False, loc="upper center")
+    n_missed, n_false = (copies > limit).sum(), (others <= limit).sum()
+    finding = f"Limit {limit:.2f}: {n_missed} of {len(copies)} copies missed, false alarms: {n_false}"
+    axis.set_title(finding)
+    return describe(figure, f"Misses and false alarms at every limit from 0 to {highest:g}. {finding}.")
+
+
+def threshold_curve(
+    thresholds: np.ndarray, scores: Mapping[str, np.ndarray], marks: Mapping[str, float]
+) -> DescribedFigure:
+    """Draw scores of a classifier of two classes at every decision threshold.
+
+    Args:
+        thresholds: `(n,)`, rising, 0-1, as from scikit-learn's `precision_recall_curve`.
+        scores: name -> `(n,)`, 0-1: its value at each threshold.
+        marks: name -> a threshold to mark by a line. The title says what the scores are there.
+    """
+    figure, axis = new_figure(7, 3.2)
+    for number, (name, values) in enumerate(scores.items()):
+        colour, _, line, _ = style(number)
+        axis.plot(thresholds, values, color=colour, linestyle=line, drawstyle="steps-pre", label=name)
+    said = []
+    for name, mark in marks.items():
+        axis.axvline(mark, color=GREY, linestyle=":")
+        axis.annotate(name, (mark, 1.02), ha="center", va="bottom", annotation_clip=False)
+        place = np.searchsorted(thresholds, mark)
+        values = [f"{score} {column[place]:.2f}" for score, column in scores.items() if place < len(column)]
+        said.append(f"{name}: {', '.join(values) or 'nothing is found'}")
+    axis.set(xlabel="decision threshold", ylabel="score (0 to 1)", ylim=(0, 1.02))
+    axis.set_xlim(0, max(thresholds[-1], *marks.values()) * 1.05)
+    axis.legend(frameon=False, loc="center")
+    finding = f"Threshold {'; '.join(said)}"
+    axis.set_title(finding, pad=18)
+    return describe(figure, f"Curves of {' and '.join(scores)} over the decision threshold. {finding}.")
 
 
 def scores_by_remedy(scores: pd.DataFrame) -> DescribedFigure:
@@ -275,7 +305,7 @@ def leak(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
     axis.axvline(0.5, color=GREY, linestyle=":")
     axis.set_yticks(range(len(scores)), scores)
     axis.set(
-        xlabel="accuracy on the held-out fold (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
+        xlabel="accuracy on pictures held out (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
     )
     axis.set_title(title)
     said = "; ".join(f"{name}: {np.mean(values):.2f}" for name, values in scores.items())
@@ -306,7 +336,8 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     axis.axhline(0.5, color=GREY, linestyle=":")
     axis.set_xscale("log")
     axis.xaxis.set_major_formatter("{x:.0f}")
-    axis.set(xlabel="models tried (logarithmic)", ylabel="accuracy of the best so far")
+    axis.set(xlabel="models tried (logarithmic; bands: the middle half of the test sets)")
+    axis.set_ylabel("accuracy of the best so far")
     looks, is_worth = means
     axis.set_title(
         "The more models one tries on a test set, the better the best one looks"
@@ -322,45 +353,37 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     )
 
 
-def fold_map(pairs: Sequence[tuple[pd.DataFrame, pd.DataFrame]]) -> DescribedFigure:
-    """Draw for each of `pairs`, as from `splits.folds`, which images are held out."""
-    table = pd.concat([part for pair in pairs for part in pair]).drop_duplicates("path").sort_index()
-    column = pd.Series(np.arange(len(table)), index=table.path)
-    times = pd.Series(0, index=table.path)
-    figure, axis = new_figure(8, 0.4 * len(pairs) + 1.2)
-    for row, (_, held_out) in enumerate(pairs):
-        paths = held_out.path.unique()
-        times[paths] += 1
-        axis.barh(row, len(table), height=0.7, color="#E8E8E8")
-        axis.vlines(column[paths], row - 0.35, row + 0.35, color=style(row).colour, linewidth=0.5)
-    axis.set_yticks(range(len(pairs)), [f"fold {number}" for number in range(1, len(pairs) + 1)])
-    axis.invert_yaxis()
-    axis.set(xlabel="images, in the order of the table (a line: held out in this fold)", xlim=(0, len(table)))
-    kinds = {"never": int((times == 0).sum()), "more than once": int((times > 1).sum())}
-    odd = " and ".join(f"{n} {how}" for how, n in kinds.items() if n)
-    finding = f"Of {len(table)} images, {odd} held out" if odd else "Every image is held out once"
-    axis.set_title(finding)
-    sizes = ", ".join(str(len(held_out)) for _, held_out in pairs)
-    said = finding if odd else "every image is held out once"
-    return describe(figure, f"Map of {len(pairs)} folds: {said}. Held out: {sizes}.")
+def score_ranges(
+    scores: Mapping[str, Sequence[float]],
+    title: str,
+    intervals: Mapping[str, tuple[float, float]] | None = None,
+) -> DescribedFigure:
+    """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them.
 
-
-def score_ranges(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
-    """Draw many scores of each kind as a cloud of points, with the range that holds 95 % of them."""
-    figure, axis = new_figure(7, 0.75 * len(scores) + 1.2)
+    Below them stand `intervals`, computed from one score each: what it is of -> its two ends.
+    """
+    intervals = intervals or {}
+    ranges: dict[str, Sequence[float]] = {
+        name: np.quantile(values, [0.025, 0.975]).tolist() for name, values in scores.items()
+    }
+    ranges.update(intervals)
+    figure, axis = new_figure(7, 0.75 * len(ranges) + 1.2)
     rng = np.random.default_rng(0)
-    for row, values in enumerate(scores.values()):
-        low, high = np.quantile(values, [0.025, 0.975])
+    for row, (name, (low, high)) in enumerate(ranges.items()):
+        values = scores.get(name, [])
         places = row + rng.uniform(-0.15, 0.15, len(values))
         axis.plot(values, places, ".", color=style(row).colour, alpha=0.5)
-        axis.plot([low, high], [row + 0.3] * 2, color="black", marker="|")
+        line = {"linewidth": 4} if name in intervals else {"marker": "|"}
+        axis.plot([low, high], [row + 0.3] * 2, color="black", **line)
         axis.annotate(
             f"{low:.2f} to {high:.2f}", ((low + high) / 2, row + 0.47), ha="center", va="center", fontsize=9
         )
-    axis.set_yticks(range(len(scores)), scores)
-    axis.set(xlabel="accuracy (line: the middle 95 %)", ylim=(len(scores) - 0.3, -0.4))
+    axis.set_yticks(range(len(ranges)), ranges)
+    computed = "; thick: a 95 % interval" if intervals else ""
+    axis.set(xlabel=f"accuracy (line: the middle 95 %{computed})", ylim=(len(ranges) - 0.3, -0.4))
     axis.set_title(title)
-    return describe(figure, f"{title}. One point a score, for each of: {', '.join(scores)}.")
+    said = "".join(f" {name}: {low:.2f} to {high:.2f}." for name, (low, high) in intervals.items())
+    return describe(figure, f"{title}. One point a score, for each of: {', '.join(scores)}.{said}")
 
 
 def _counted(counts: pd.Series) -> str:

@@ -2,16 +2,19 @@
 
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import ipywidgets as widgets
+import numpy as np
 
 from .. import checks, colab, runtime
+from .data import misses_and_false_alarms
 from .figure import DescribedFigure
+from .splitting import interval_by_size
 
 DOTS_PER_INCH = 120  # half as many again as in a saved picture, whose bytes count
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -134,6 +137,48 @@ class Upload(Interactive):
                 return as_html(self._draw(photo))
             except checks.CourseError as error:
                 return f'<p role="alert">{escape(str(error).replace(str(photo), "This file"))}</p>'
+
+
+def interval_explorer(accuracy: float = 0.8, n: int = 140) -> Explorer:
+    """Show the 95 % interval of an accuracy (0.5 to 1), with sliders for it and for the number of images."""
+    controls = {
+        "accuracy": Control("accuracy", accuracy, 0.5, 1),
+        "n": Control("images in the test set", n, 20, 5000, 10),
+    }
+    return Explorer(lambda accuracy, n: interval_by_size(accuracy, int(n)), controls)
+
+
+def limit_explorer(
+    copies: Sequence[float] | np.ndarray,
+    others: Sequence[float] | np.ndarray,
+    limit: float = 0.07,
+    highest: float = 0.3,
+) -> Explorer:
+    """Show what a limit for near-duplicates misses and what it reports wrongly, with a slider for the limit.
+
+    Args:
+        copies: distances of pairs that show the same picture.
+        others: distances of pairs that do not.
+        limit: where to begin.
+        highest: where the slider ends.
+
+    Raises:
+        CourseError: a limit outside its slider.
+
+    Example:
+        >>> from helpers import plots
+        >>> explorer = plots.limit_explorer([0.01, 0.09, 0.2], [0.12, 0.6])  # in a notebook: with its slider
+        >>> print(explorer.still().alt_text.split(". ")[-1])
+        Limit 0.07: 2 of 3 copies missed, false alarms: 0.
+
+    See also: `survey.find_near_duplicates`, which takes such a limit.
+    """
+    checks.number("limit", limit, 0, highest)
+
+    def draw(limit: float) -> DescribedFigure:
+        return misses_and_false_alarms(copies, others, limit, highest)
+
+    return Explorer(draw, {"limit": Control("limit (distance)", limit, 0, highest)})
 
 
 def _uploaded(value: dict | tuple) -> bytes | None:

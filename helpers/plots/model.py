@@ -1,4 +1,4 @@
-"""Figures of lesson 4: what a network is made of, what it sees, how its head learns."""
+"""Figures of lesson 4: what a network is made of, what it sees, how its head learns, how sure it is."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -173,36 +173,6 @@ def training_against_validation(
     return core.describe(figure, f"{finding}. Means of {metric}. {'; '.join(texts)}.")
 
 
-def learning_curves(
-    curves: Mapping[str, Sequence[float]],
-    finding: str,
-    metric: str = "validation accuracy",
-    logarithmic: bool = False,
-) -> core.DescribedFigure:
-    """Draw a metric after each epoch, one line for each name.
-
-    Args:
-        curves: name -> values, one an epoch, such as `history.history["val_accuracy"]`.
-        finding: the title.
-        metric: what is measured, for the axis.
-        logarithmic: draw the metric on a logarithmic axis.
-    """
-    figure, axis = core.new_figure(7, 3.2)
-    for number, (name, values) in enumerate(curves.items()):
-        colour, marker, line, _ = core.style(number)
-        axis.plot(values, color=colour, marker=marker, linestyle=line, markersize=3.5, label=name)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch")
-    axis.set_ylabel(metric)
-    if logarithmic:
-        axis.set_yscale("log")
-    axis.grid(alpha=0.3)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
-    axis.set_title(finding)
-    ends = [f"{name}: from {values[0]:.2f} to {values[-1]:.2f}" for name, values in curves.items()]
-    return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(ends)}.")
-
-
 def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:
     """Draw the learning rate of each epoch, and say how it goes.
 
@@ -231,6 +201,69 @@ def schedule(rate: Callable[[int], float], epochs: int) -> core.DescribedFigure:
         )
     axis.set_title(finding)
     return core.describe(figure, f"The learning rate of each of {epochs} epochs: {finding}.")
+
+
+def learning_rate_range(rates: Sequence[float], losses: Sequence[float]) -> core.DescribedFigure:
+    """Draw the loss of each step of a range test against that step's learning rate, and its running mean.
+
+    Args:
+        rates: learning rates, rising.
+        losses: the loss before each step, positive.
+    """
+    figure, axis = core.new_figure(7, 3.2)
+    smooth = pd.Series(losses, dtype=float).rolling(9, center=True, min_periods=1).mean()
+    axis.plot(rates, losses, ".", color=core.GREY, markersize=4, label="one step")
+    axis.plot(rates, smooth, color=core.BLUE, linewidth=2, label="mean of nine steps")
+    axis.axhline(np.log(2), color=core.GREY, linestyle=":", label="guessing")
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_ylim(bottom=smooth.min() / 5)  # single batches may have next to no loss
+    axis.set_xlabel("learning rate (each step a little larger)")
+    axis.set_ylabel("log loss")
+    axis.grid(alpha=0.3)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+    lowest = smooth.argmin()
+    low, last = smooth.iloc[lowest], smooth.iloc[-1]
+    end = f"then climbs to {last:.1g}" if last > 2 * low else "and stays there"
+    finding = f"The loss falls to {low:.1g} near a rate of {rates[lowest]:.1g}, {end}"
+    axis.set_title(finding)
+    return core.describe(
+        figure,
+        f"Log loss against learning rate, both logarithmic, over {len(losses)} steps, from "
+        f"{smooth.iloc[0]:.1g} at {rates[0]:.1g}. {finding}.",
+    )
+
+
+def reliability(bins: Mapping[str, pd.DataFrame], finding: str) -> core.DescribedFigure:
+    """Draw how often a model is right where it says so, against how sure it is; below, how many pictures.
+
+    Args:
+        bins: name -> one row a bin; columns `predicted` and `observed` (0-1) and `n` (pictures in the bin).
+        finding: the title.
+    """
+    figure, axes = core.new_figure(
+        4.2 * len(bins), 4.4, 2, len(bins), squeeze=False, height_ratios=(3, 1), sharex=True, sharey="row"
+    )
+    texts = []
+    for number, (name, table) in enumerate(bins.items()):
+        above, below = axes[:, number]
+        colour, marker, line, hatch = core.style(number)
+        above.plot([0, 1], [0, 1], color=core.GREY, linestyle=":")
+        above.plot(table.predicted, table.observed, color=colour, marker=marker, linestyle=line)
+        above.set_title(name, fontsize=10)
+        below.bar(table.predicted, table.n, 0.05, color=colour, hatch=hatch, edgecolor="white")
+        below.set_xlabel("probability of a dog, as predicted")
+        for row in table.itertuples():
+            below.annotate(f"{row.n}", (row.predicted, row.n), ha="center", va="bottom", fontsize=7)
+        below.margins(y=0.3)
+        texts.append(
+            f"{name}: "
+            + ", ".join(f"{r.predicted:.2f} predicted, {r.observed:.2f} observed" for r in table.itertuples())
+        )
+    axes[0, 0].set_ylabel("share of dogs")
+    axes[1, 0].set_ylabel("photos")
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(figure, f"{finding}. {'; '.join(texts)}.")
 
 
 def intervals(accuracies: pd.DataFrame, finding: str) -> core.DescribedFigure:

@@ -104,32 +104,6 @@ def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[
     return said
 
 
-def rate_range(rates: np.ndarray, losses: Mapping[str, np.ndarray], finding: str) -> core.DescribedFigure:
-    """Draw the loss of each batch against the learning rate that grew from batch to batch, on two log axes.
-
-    A line goes through the geometric means of eleven batches each, since single ones differ.
-
-    Args:
-        rates: `(n,)`, rising, above 0.
-        losses: name -> `(n,)`, above 0.
-        finding: the title.
-    """
-    figure, axis = core.new_figure(7, 3.6)
-    said = []
-    for number, (name, values) in enumerate(losses.items()):
-        colour, marker, line, _ = core.style(number)
-        smooth = np.exp(pd.Series(np.log(values)).rolling(11, center=True, min_periods=1).mean().to_numpy())
-        axis.scatter(rates, values, color=colour, marker=marker, s=7, alpha=0.35, linewidths=0)
-        axis.plot(rates, smooth, color=colour, linestyle=line, label=name)
-        lowest = int(smooth.argmin())
-        said.append(f"{name}: lowest near a rate of {rates[lowest]:.0e}, {smooth[-1]:.1g} at {rates[-1]:.0e}")
-    axis.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="loss of the batch")
-    axis.grid(alpha=0.3)
-    axis.legend(frameon=False, fontsize=9)
-    axis.set_title(finding)
-    return core.describe(figure, f"{finding}. Loss against learning rate, logarithmic. {'; '.join(said)}.")
-
-
 def staircase(results: pd.DataFrame, finding: str) -> core.DescribedFigure:
     """Draw the test accuracy of steps that build on one another, with their price, a panel a task.
 

@@ -31,11 +31,11 @@ WARMED_UP = (LAST_BLOCKS, ALL_BLOCKS, BATCH_NORM)
 # How much logistic regression's weights may weigh: scikit-learn's C, chosen by validation for each cell.
 REGULARISATION = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 PATIENCE = {
-    FROM_SCRATCH: Patience(steps=200, most=3000, every=20),
+    FROM_SCRATCH: Patience(steps=200, most=2000, every=20),
     LAST_BLOCKS: Patience(steps=100, most=2000, every=10),
-    ALL_BLOCKS: Patience(steps=80, most=800, every=10),
-    COLD: Patience(steps=80, most=800, every=10),
-    BATCH_NORM: Patience(steps=80, most=800, every=10),
+    ALL_BLOCKS: Patience(steps=80, most=400, every=10),
+    COLD: Patience(steps=80, most=400, every=10),
+    BATCH_NORM: Patience(steps=80, most=400, every=10),
 }
 
 

@@ -22,7 +22,7 @@ PHOTOS, DRAWINGS, DIGITS = NAMES = ("dogs and cats", "drawn pets", "digits")  # 
 # The comparison's: enough drawings for a large training set, and a far domain that is hard.
 MANY_DRAWINGS, SPEECH = "drawings", "spoken digits"
 COMPARED = (PHOTOS, MANY_DRAWINGS, DIGITS, SPEECH)
-N_MANY_DRAWINGS, N_VALIDATION = 6700, 200
+N_MANY_DRAWINGS, N_VALIDATION, N_SPEAKERS = 6700, 200, 6
 
 PARTS = (0.6, 0.1, 0.3)  # pool, validation, held out
 N_DRAWINGS = 1400  # as many as there are photos, to within one

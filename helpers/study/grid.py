@@ -6,7 +6,7 @@ that wins widens the range.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -35,11 +35,19 @@ SEARCH_SEEDS = (100, 101, 102)
 SEARCH_SIZES = {"small": "80", "large": "320"}
 WITH_STEPS = tuple(name for name in STRATEGIES if name not in SOLVED)
 WHOLE = (ALL_BLOCKS, COLD, BATCH_NORM)  # strategies that train every weight of the base
+VARIANTS = (COLD, BATCH_NORM)  # of "all blocks", compared with it at the sizes at which rates are searched
 
 
 def scale(size: str) -> str:
     """Return for which sizes a learning rate is chosen together: "small" up to 80 pictures, else "large"."""
     return "small" if size != "all" and int(size) <= 80 else "large"
+
+
+def _is_asked(domain: str, strategy: str, size: str) -> bool:
+    """Return whether a cell is part of the grid. What takes longest is left out where it answers least."""
+    if strategy in VARIANTS and (domain == MANY_DRAWINGS or size not in SEARCH_SIZES.values()):
+        return False
+    return not (strategy in WHOLE and domain == MANY_DRAWINGS and size == "all")
 
 
 def architecture_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
@@ -54,16 +62,24 @@ def rate_cells(names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
     """Return the cells by which learning rates are chosen: every rate, with one seed."""
     return [
         _cell("rate", strategy, domain, size, SEARCH_SEEDS[0], rate)
-        for domain, strategy, size, rate in product(names, WITH_STEPS, SEARCH_SIZES.values(), LEARNING_RATES)
+        for domain, strategy, size in _searched(names)
+        for rate in LEARNING_RATES
     ]
 
 
+def _searched(names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield each domain, strategy and size for which a learning rate is searched."""
+    for searched in product(names, WITH_STEPS, SEARCH_SIZES.values()):
+        if _is_asked(*searched):
+            yield searched
+
+
 def finalist_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
-    """Return the cells for the three rates that did best with one seed: the other seeds."""
+    """Return the cells for the two rates that did best with one seed: the other seeds."""
     return [
         _cell("rate", strategy, domain, size, seed, rate)
-        for domain, strategy, size in product(names, WITH_STEPS, SEARCH_SIZES.values())
-        for rate in _tried(table, strategy, domain, size)[SEARCH_SEEDS[0]].nsmallest(3).index
+        for domain, strategy, size in _searched(names)
+        for rate in _tried(table, strategy, domain, size)[SEARCH_SEEDS[0]].nsmallest(2).index
         for seed in SEARCH_SEEDS[1:]
     ]
 
@@ -71,15 +87,11 @@ def finalist_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list
 def grid_cells(
     names: Sequence[str] = COMPARED, strategies: Sequence[str] = (RAW_PIXELS, *STRATEGIES)
 ) -> list[experiments.Cell]:
-    """Return the grid's cells, the cheap strategies first, and seed by seed.
-
-    All 5,000 drawings are for what does not train the whole base.
-    """
+    """Return the grid's cells, the cheap strategies first, and seed by seed."""
     cells = [
         _cell("grid", strategy, domain, size, seed)
         for seed, size, domain, strategy in product(range(SPEECH_SEEDS), SIZES, names, strategies)
-        if seed < _n_seeds(domain, size)
-        and not (domain == MANY_DRAWINGS and size == "all" and strategy in WHOLE)
+        if seed < _n_seeds(domain, size) and _is_asked(domain, strategy, size)
     ]
     return sorted(cells, key=lambda cell: cell["strategy"] in WHOLE)
 
@@ -96,6 +108,19 @@ def larger_cells() -> list[experiments.Cell]:
         for seed, size, domain, strategy in product(
             range(6), ("80", "320"), (PHOTOS, SPEECH), (FROM_SCRATCH, HEAD_ONLY, ALL_BLOCKS)
         )
+    ]
+
+
+def bases_cells(image_size: int = IMAGE_SIZE) -> list[experiments.Cell]:
+    """Return the cells that compare base networks of different quality: heads, near and far.
+
+    Two of the four bases' weights are packages to install, and one's a download: `run` leaves them out.
+    """
+    bases = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet 0.25")
+    return [
+        _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=image_size)
+        for base, domain, size, seed in product(bases, COMPARED, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
+        if seed < _n_seeds(domain, size)
     ]
 
 
@@ -164,7 +189,7 @@ def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> f
 def wider_cells(table: pd.DataFrame, names: Sequence[str] = COMPARED) -> list[experiments.Cell]:
     """Return the cells of the next rate, where the lowest or the highest that was tried is the best."""
     found = []
-    for domain, strategy, size in product(names, WITH_STEPS, SEARCH_SIZES.values()):
+    for domain, strategy, size in _searched(names):
         tried, best = _tried(table, strategy, domain, size).index, chosen_rate(table, strategy, domain, size)
         beyond = [rate for rate in WIDER if best == tried.min() > rate or best == tried.max() < rate]
         nearest = min(beyond, key=lambda rate: abs(math.log(rate / best)), default=None)

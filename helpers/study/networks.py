@@ -14,6 +14,7 @@ Pictures = tuple[np.ndarray, np.ndarray]  # inputs `(n, …)`, and targets
 BATCH_SIZE = 32
 # Running statistics must settle within the steps that a training has: Keras's 0.99 takes hundreds.
 MOMENTUM = 0.9
+LESS_COUNTS_AS_NONE = 0.001  # nats of validation loss: what is nearly 0 creeps lower for thousands of steps
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class StartCounts(keras.callbacks.EarlyStopping):
     """Early stopping to which the weights before the first step are a candidate like any other."""
 
     def __init__(self, validation: tf.data.Dataset, patience: int):
-        super().__init__("val_loss", patience=patience, restore_best_weights=True)
+        super().__init__("val_loss", LESS_COUNTS_AS_NONE, patience, mode="min", restore_best_weights=True)
         self.validation = validation
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -137,7 +138,7 @@ def _lowest(curve: list[float], patience: int) -> float:
     """Return the lowest loss of a curve that early stopping with this patience would have come to."""
     best = 0
     for number, value in enumerate(curve):
-        if value < curve[best]:
+        if value < curve[best] - LESS_COUNTS_AS_NONE:
             best = number
         elif number - best >= patience:
             break

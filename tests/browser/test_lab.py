@@ -22,9 +22,6 @@ from nbformat.v4 import new_code_cell, new_notebook
 from helpers import drawings, runtime
 from helpers.course import lessons
 
-playwright = pytest.importorskip("playwright.sync_api", reason="installed by `make browser-test` only")
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SCREENSHOTS = lessons.BUILD / "browser"
 SETTINGS = {
     # No question on news; every cell on the page, also those that one would have to scroll to.
@@ -40,14 +37,11 @@ OWN_PHOTO = (
     'model = transfer.build_classifier(backbones.load(image_size=64), ("cat", "dog"))',
     "explore.own_photo(model)",
 )
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (on Debian: apt install chromium)"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Iterator[str]:
+def lab(browser, tmp_path_factory) -> Iterator[str]:
     """Serve a copy of the course in JupyterLab, as `make lab` does, and return its address."""
     folder = tmp_path_factory.mktemp("lab")
     for name in ("helpers", "notebooks"):
@@ -96,16 +90,8 @@ def wait_for(address: str, server: subprocess.Popen) -> None:
     pytest.fail("JupyterLab does not answer")
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def run_all(lab, browser):
+def run_all(browser, lab):
     """A function that opens a lesson, chooses "Run All Cells" and returns the page when all have run."""
     page = browser.new_page(viewport={"width": 1250, "height": 1000})
     page.set_default_timeout(240_000)

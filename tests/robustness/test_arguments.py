@@ -24,7 +24,7 @@ from helpers import (
     features,
     framework,
     images,
-    lite0,
+    lite,
     own,
     runtime,
     splits,
@@ -324,17 +324,17 @@ CASES = {
             r"classes=\('cat', 'cow'\) lacks .*dog",
         ),
     ],
-    "lite0.read_state_dict": [
+    "lite.read_state_dict": [
         (
-            lambda m, b: lite0.read_state_dict("none.pth", "0" * 64),
+            lambda m, b: lite.read_state_dict("none.pth", "0" * 64),
             "no file 'none.pth'.*Check the path",
         ),
-        (lambda m, b: lite0.read_state_dict("none.pth", "0"), "sha256 is '0'. Give the sum's 64"),
+        (lambda m, b: lite.read_state_dict("none.pth", "0"), "sha256 is '0'. Give the sum's 64"),
     ],
     "backbones.load": [
         (
             lambda m, b: backbones.load("resnet"),
-            "name is 'resnet'. Choose one of efficientnet_lite0, mobilenet",
+            "name is 'resnet'. Choose one of efficientnet_lite0, efficientnet_lite1, .*, mobilenet",
         ),
         (lambda m, b: backbones.load(7), "name is 7. Choose one of"),
         (lambda m, b: backbones.load(image_size=16), "image_size is 16. Give a whole number from 32 on"),

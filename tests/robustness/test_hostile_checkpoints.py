@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from numpy.lib.array_utils import byte_bounds
 
-from helpers import checks, lite0
-from helpers.lite0 import RefusedCheckpoint
+from helpers import checks, lite
+from helpers.lite import RefusedCheckpoint
 
 GLOBAL_TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n"
 GLOBAL_FLOATS = b"ctorch\nFloatStorage\n"
@@ -58,8 +58,8 @@ def pth(state: bytes | None = None, keys: bytes = ONE_KEY, numbers: bytes | None
 
 
 def pickles(state: bytes | None = None, keys: bytes = ONE_KEY) -> list[bytes]:
-    magic = b"\x8a\x0a" + lite0.MAGIC_NUMBER.to_bytes(10, "little")
-    head = [magic, integer(lite0.PROTOCOL), b"}" + text("little_endian") + b"\x88s"]
+    magic = b"\x8a\x0a" + lite.MAGIC_NUMBER.to_bytes(10, "little")
+    head = [magic, integer(lite.PROTOCOL), b"}" + text("little_endian") + b"\x88s"]
     state = state_dict(("weight", tensor())) if state is None else state
     return [b"\x80\x02" + part + b"." for part in [*head, state, keys]]
 
@@ -67,7 +67,7 @@ def pickles(state: bytes | None = None, keys: bytes = ONE_KEY) -> list[bytes]:
 def read(content: bytes, folder):
     path = folder / "some.pth"
     path.write_bytes(content)
-    return lite0.read_state_dict(path, hashlib.sha256(content).hexdigest())
+    return lite.read_state_dict(path, hashlib.sha256(content).hexdigest())
 
 
 def test_the_file_by_hand_is_sound(tmp_path):
@@ -173,7 +173,7 @@ def test_what_is_truncated_or_claims_too_much_is_refused(tmp_path, content):
 def test_a_sum_that_is_none_is_no_way_around_it(tmp_path, wrong):
     (tmp_path / "some.pth").write_bytes(pth())
     with pytest.raises(checks.CourseError, match="sha256 is"):
-        lite0.read_state_dict(tmp_path / "some.pth", wrong)
+        lite.read_state_dict(tmp_path / "some.pth", wrong)
 
 
 def test_tensors_are_views_that_take_no_memory_of_their_own(tmp_path):
@@ -185,13 +185,13 @@ def test_tensors_are_views_that_take_no_memory_of_their_own(tmp_path):
 
 
 def test_a_file_of_another_sum_never_gets_to_the_unpickler(tmp_path, monkeypatch):
-    monkeypatch.setattr(lite0, "_Unpickler", lambda stream: pytest.fail("it is interpreted"))
+    monkeypatch.setattr(lite, "_Unpickler", lambda stream: pytest.fail("it is interpreted"))
     sound, dice = pth(), random.Random(0)
     path = tmp_path / "some.pth"
     for place in range(len(sound)):
         path.write_bytes(sound[:place] + bytes([sound[place] ^ dice.randint(1, 255)]) + sound[place + 1 :])
         with pytest.raises(RefusedCheckpoint, match="has the SHA-256"):
-            lite0.read_state_dict(path, hashlib.sha256(sound).hexdigest())
+            lite.read_state_dict(path, hashlib.sha256(sound).hexdigest())
 
 
 @pytest.fixture

