@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import checks, datasets
 from helpers.course import commands, editions, lessons, pages
-from helpers.study import autopsy, experiments, plan
+from helpers.study import autopsy, experiments, plan, staircase
 
 FIGURE = """\
 import sys
@@ -357,7 +357,9 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
     assert "no lesson 99" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [["compare"], ["autopsy"], ["compare", "--domains", "dogs and cats"]])
+@pytest.mark.parametrize(
+    "command", [["compare"], ["autopsy"], ["staircase"], ["compare", "--domains", "dogs and cats"]]
+)
 def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
     monkeypatch.setattr(plan, "base_cells", list)  # it would look for the weights of other networks
     monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("it runs"))
@@ -384,6 +386,16 @@ def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):
     cells, path, measure, workers, _ = runs[0]
     assert len(cells) == 3 * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
     assert measure is autopsy.measure
+
+
+def test_the_staircase_is_run_where_there_are_photos(drawn, monkeypatch):
+    runs = []
+    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
+    datasets.load_dog_cat().attrs["source"] = "GitHub"
+    assert commands.main(["staircase", "--results", "mine.csv"]) == 0
+    cells, path, measure, workers, _ = runs[0]
+    assert len(cells) == 4 * sum(staircase.SEEDS.values()) and (str(path), workers) == ("mine.csv", None)
+    assert measure is staircase.measure
 
 
 @pytest.mark.parametrize(

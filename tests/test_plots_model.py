@@ -120,8 +120,10 @@ def test_the_one_step_is_compared_with_no_other():
 
 
 def test_nine_curves_all_look_different():
-    figure = training.curves_with_bands({f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}, "Nine")
-    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].lines}
+    curves = {f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}
+    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "level": 0.6}, index=list(curves))
+    drawn = training.start_slope_level(curves, numbers, "Nine").axes[0].lines[:9]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn}
     assert len(looks) == 9
 
 

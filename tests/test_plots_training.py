@@ -16,25 +16,17 @@ def png_of(figure) -> bytes:
     return figure._repr_mimebundle_()[0]["image/png"]
 
 
-def test_curves_with_bands_describe_their_means():
-    runs = {"small": np.array([[0.5, 0.7], [0.7, 0.9]]), "large": np.array([0.5, 0.4])}
-    figure = training.curves_with_bands(runs, "Large is bad", chance=0.5)
-    assert "small: from 0.60 to 0.80; large: from 0.50 to 0.40" in figure.alt_text
-    assert titles(figure).strip() == "Large is bad"
-    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels == ["small (mean of 2, band: all of them)", "large", "guessing"]
-    assert png_of(figure).startswith(b"\x89PNG")
-
-
 def test_start_slope_level_shows_each_number():
-    curves = {"transfer": np.array([[0.5, 0.9]]), "from scratch": np.array([[0.5, 0.6]])}
+    curves = {"transfer": np.array([[0.5, 0.9]]), "from scratch": np.array([[0.5, 0.5, 0.6]] * 2)}
     numbers = pd.DataFrame(
         {"start": [0.5, 0.5], "slope": [0.4, 0.1], "level": [0.7, 0.55]}, index=list(curves)
     )
-    figure = training.start_slope_level(curves, numbers, [0, 0.25], "Transfer is ahead")
+    figure = training.start_slope_level(curves, numbers, "Transfer is ahead")
     assert "transfer: start 0.50, slope 0.40, level 0.70" in figure.alt_text
     assert {text.get_text() for text in figure.axes[1].texts} >= {"0.40", "0.10"}
-    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_xdata(), [0, 0.25])
+    assert [line.get_xdata().tolist() for line in figure.axes[0].get_lines()[:2]] == [[1, 2], [1, 2, 3]]
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["transfer", "from scratch (mean of 2, band: all of them)"]
     assert png_of(figure).startswith(b"\x89PNG")
 
 
@@ -123,9 +115,9 @@ def test_confusion_goes_by_name_where_a_class_was_never_predicted():
 
 def test_nine_settings_are_drawn():
     curves = {f"setting {number}": np.array([[0.5, 0.6]]) for number in range(9)}
-    assert len(training.curves_with_bands(curves, "Nine").axes[0].get_legend().get_texts()) == 9
     numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "level": 0.6}, index=list(curves))
-    assert len(training.start_slope_level(curves, numbers, [0, 1], "Nine").axes[1].containers) == 9
+    figure = training.start_slope_level(curves, numbers, "Nine")
+    assert len(figure.axes[0].get_legend().get_texts()) == len(figure.axes[1].containers) == 9
 
 
 def test_heat_maps_lay_the_heat_over_the_whole_picture():

@@ -43,7 +43,6 @@ from .strategies import (
 from .training import (
     answer,
     confusion,
-    curves_with_bands,
     heat_maps,
     mistakes,
     staircase,
@@ -59,7 +58,6 @@ __all__ = [
     "best_of_many",
     "class_counts",
     "confusion",
-    "curves_with_bands",
     "example_sheet",
     "feature_maps",
     "four_boxes",

@@ -12,45 +12,18 @@ from matplotlib.ticker import MaxNLocator
 from . import figure as core
 
 
-def curves_with_bands(
-    curves: Mapping[str, np.ndarray],
-    finding: str,
-    metric: str = "validation accuracy",
-    epochs: Sequence[float] | None = None,
-    chance: float | None = None,
-) -> core.DescribedFigure:
-    """Draw a metric against epochs: each setting's mean as a line, its runs as a band from low to high.
-
-    Args:
-        curves: name -> array `(runs, points)`; the runs of one setting have as many points.
-        finding: the title.
-        metric: what is measured, with its unit, for the axis.
-        epochs: after how many epochs each point was measured; 0, 1, 2 … if left out.
-        chance: what guessing would reach, drawn as a line; None for none.
-    """
-    figure, axis = core.new_figure(7, 3.4)
-    said = _draw_curves(axis, curves, epochs)
-    if chance is not None:
-        axis.axhline(chance, color=core.GREY, linestyle=":", label="guessing")
-    axis.set_ylabel(metric)
-    axis.legend(frameon=False, fontsize=9)
-    axis.set_title(finding)
-    return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(said)}.")
-
-
 def start_slope_level(
-    curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, epochs: Sequence[float], finding: str
+    curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, finding: str
 ) -> core.DescribedFigure:
     """Draw learning curves beside the three numbers of the tutorial's figure 1, as bars.
 
     Args:
-        curves: name -> validation accuracy, array `(runs, points)`.
+        curves: name -> validation accuracy after each epoch, array `(runs, epochs)`.
         numbers: one row a curve, by its name; columns `start`, `slope`, `level`.
-        epochs: after how many epochs each point was measured.
         finding: the title.
     """
     figure, (left, right) = core.new_figure(10, 3.7, 1, 2, width_ratios=(1.6, 1))
-    _draw_curves(left, curves, epochs)
+    _draw_curves(left, curves)
     left.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
     left.set_ylabel("validation accuracy")
     left.legend(frameon=False, fontsize=9, loc="lower right")
@@ -80,28 +53,23 @@ def start_slope_level(
     )
 
 
-def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[float] | None) -> list[str]:
-    """Draw mean and band of each setting; return what each does, in words."""
-    said = []
+def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray]) -> None:
+    """Draw mean and band of each setting against epochs."""
     for number, (name, runs) in enumerate(curves.items()):
-        runs = np.atleast_2d(runs)
-        places = np.arange(runs.shape[1]) if epochs is None else np.asarray(epochs)
-        (colour, marker, line, _), mean = core.style(number), runs.mean(axis=0)
-        axis.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+        (colour, marker, line, _), epochs = core.style(number), np.arange(1, runs.shape[1] + 1)
+        axis.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
         axis.plot(
-            places,
-            mean,
+            epochs,
+            runs.mean(axis=0),
             color=colour,
             marker=marker,
             linestyle=line,
             markersize=3.5,
             label=name if len(runs) == 1 else f"{name} (mean of {len(runs)}, band: all of them)",
         )
-        said.append(f"{name}: from {mean[0]:.2f} to {mean[-1]:.2f}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epochs of training")
     axis.grid(alpha=0.3)
-    return said
 
 
 def staircase(results: pd.DataFrame, finding: str) -> core.DescribedFigure:
