@@ -135,6 +135,14 @@ def test_no_line_of_a_solution_is_left_anywhere(handed_out):
     )
 
 
+def test_the_teachers_copies_have_solutions_and_no_bounds(tmp_path):
+    editions.write_teachers_copies(lessons.find(["01"]), tmp_path)
+    (path,) = tmp_path.glob("*.ipynb")
+    copy = nbformat.read(path, as_version=4)
+    assert any("BEGIN SOLUTION" in cell.source for cell in copy.cells)
+    assert not any("bounds" in cell.metadata.get("tags", []) for cell in copy.cells)
+
+
 def test_it_has_no_outputs(handed_out):
     cells = [cell for path in (handed_out / "notebooks").rglob("*.ipynb") for cell in code(path)]
     assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)

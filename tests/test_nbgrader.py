@@ -90,7 +90,8 @@ def school(nbgrader, short_course, tmp_path_factory) -> tuple[Path, dict]:
     school = tmp_path_factory.mktemp("school")
     source = school / "source" / "lesson" / LESSON.name
     source.parent.mkdir(parents=True)
-    teachers = nbformat.read(LESSON, as_version=4)
+    editions.write_teachers_copies([LESSON], source.parent)
+    teachers = nbformat.read(source, as_version=4)
     teachers.metadata.kernelspec = ELSEWHERE
     nbformat.write(teachers, source)
     for who, answers in SUBMITTED.items():

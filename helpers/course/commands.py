@@ -86,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         "student",
         _student,
         "make the edition for students",
-        "Exercises without solutions, with all that the lessons need, under build/student/.",
+        "Exercises without solutions, with all that the lessons need, under build/student/; lessons with "
+        "solutions, for nbgrader, under build/teacher/.",
     )
     add(
         "meeting",
@@ -227,7 +228,8 @@ def _student(options: argparse.Namespace) -> int:
     folder = lessons.BUILD / "student"
     editions.write_student_edition(lessons.find(), folder)
     meeting.write(lessons.find(), folder / "notebooks" / meeting.NAME)
-    print(f"The edition for students is in {folder}")
+    editions.write_teachers_copies(lessons.find(), lessons.BUILD / "teacher")
+    print(f"The edition for students is in {folder}, the teacher's copies for nbgrader beside it, in teacher")
     return 0
 
 

@@ -7,6 +7,7 @@ https://nbgrader.readthedocs.io/en/stable/user_guide/creating_and_grading_assign
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -96,8 +97,20 @@ def write_student_edition(masters: list[Path], folder: Path) -> None:
     for name in _HANDED_OUT:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+    _write(masters, folder / "notebooks", hide_solutions)
+
+
+def write_teachers_copies(masters: list[Path], folder: Path) -> None:
+    """Write the lessons in `folder` as nbgrader's sources: solutions marked, without what holds our numbers.
+
+    What is handed in has been run on other machines, or on drawn pets.
+    """
+    _write(masters, folder, lessons.without_bounds)
+
+
+def _write(masters: list[Path], folder: Path, change: Callable[[NotebookNode], NotebookNode]) -> None:
     for path in masters:
         notebook = lessons.publishable(nbformat.read(path, as_version=4))
-        target = folder / "notebooks" / lessons.place(path)
+        target = folder / lessons.place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(hide_solutions(notebook), target)
+        nbformat.write(change(notebook), target)
