@@ -32,7 +32,7 @@ SCRATCH, AUGMENTED, HEAD, FINE_TUNED = STEPS = (
 SEEDS = {DRAWN_PETS: 5, PHOTOS: 3}
 FEW = 40  # drawings to learn from; 100 are there to choose by, 300 to test on
 BATCH_SIZE = 32
-SCRATCH_SIZE = 64  # pixels a side: more of them gave no lower validation loss
+SCRATCH_SIZE = 64  # pixels a side; with 224, twelve times the work
 # Epochs at most, and without a lower validation loss.
 SCRATCH_EPOCHS, SCRATCH_PATIENCE = {DRAWN_PETS: 400, PHOTOS: 100}, {DRAWN_PETS: 100, PHOTOS: 30}
 SCRATCH_RATE = 1e-3
@@ -150,7 +150,9 @@ def _from_scratch(
     validation = _pictures(task.val, SCRATCH_SIZE), _targets(task.val)
     model = networks.from_scratch(networks.AVERAGED, SCRATCH_SIZE, len(CLASSES))
     transfer.compile_classifier(model, SCRATCH_RATE)
-    losses, curve, best = [], [], model.get_weights()
+    losses: list[float] = []
+    curve: list[float] = []
+    best = model.get_weights()
     with runtime.Stopwatch() as watch:
         for _ in range(epochs):
             if augmenter:
@@ -169,7 +171,7 @@ def _from_scratch(
     return lambda part: features.outputs_of(model, _pictures(part, SCRATCH_SIZE)), curve, best_epoch, watch
 
 
-def _with_transfer(task: Task, fine_tunes: bool, seed: int) -> tuple[Predict, list[float], runtime.Stopwatch]:
+def _with_transfer(task: Task, fine_tunes: bool, seed: int) -> Found:
     """Solve a head on bottleneck features; then go on with the base unfrozen, if that is asked for."""
     base = backbones.load(image_size=task.image_size)
     lower, upper = features.split_base(base, task.from_layer) if task.from_layer else (None, base)
@@ -210,8 +212,8 @@ def _task(name: str, seed: int) -> Task:
     data = datasets.load_dog_cat()
     if data.attrs["source"] == "drawn pets":
         raise checks.CourseError(NO_PHOTOS)
-    parts = splits.split(data, fractions=(0.8, 0.1, 0.1), seed=0)
-    return Task(*parts, 224, FROM_LAYER, 1e-5, 3, BATCH_SIZE)
+    train, val, test = splits.split(data, fractions=(0.8, 0.1, 0.1), seed=0)
+    return Task(train, val, test, 224, FROM_LAYER, 1e-5, 3, BATCH_SIZE)
 
 
 @lru_cache(maxsize=8)
