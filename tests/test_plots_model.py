@@ -69,6 +69,11 @@ def test_a_range_test_says_where_the_loss_is_lowest_and_whether_it_climbs():
     assert titles(stays).endswith("and stays there")
 
 
+def test_a_range_test_writes_a_large_loss_without_an_exponent():
+    losses = 0.2 + abs(np.arange(50) - 30.0)
+    assert titles(model.learning_rate_range(np.geomspace(1e-5, 1, 50), losses)).endswith("climbs to 20")
+
+
 def test_single_batches_without_loss_do_not_stretch_the_axis_of_a_range_test():
     losses = np.full(50, 0.5)
     losses[30] = 1e-18

@@ -40,8 +40,9 @@ def start_slope_level(
             label=name,
         )
         right.bar_label(bars, [f"{value:.2f}" for value in row], fontsize=8)
-    right.set_xticks(range(numbers.shape[1]), numbers.columns)
-    right.set_ylabel("accuracy (slope: gain from one point to the next)")
+    labels = {"slope": "slope\n(most gained in one epoch)"}
+    right.set_xticks(range(numbers.shape[1]), [labels.get(name, name) for name in numbers])
+    right.set_ylabel("validation accuracy")
     right.set_ylim(0, 1.1)
     figure.suptitle(finding, fontsize=11)
     said = [

@@ -233,7 +233,7 @@ def _targets(part: pd.DataFrame) -> np.ndarray:
 
 
 def results(path: Path | str = RESULTS) -> pd.DataFrame:
-    """Read results, one row a task, step and seed; the course's own if no file is named.
+    """Read results, one row a task, step and seed, in this order; the course's own if no file is named.
 
     Example:
         >>> kept = staircase.results()
@@ -242,7 +242,13 @@ def results(path: Path | str = RESULTS) -> pd.DataFrame:
 
     See also: `curves` and `right`, for what is kept as text; `run`, which measures them.
     """
-    return experiments.read(path, text=["right", "curve"])
+    kept = experiments.read(path, text=["right", "curve"])
+    if kept.empty:
+        return kept
+    checks.table(kept, "task", "step", "seed", name="kept")
+    places = {name: place for place, name in enumerate(TASKS + STEPS)}
+    order = kept.sort_values(["task", "step", "seed"], key=lambda column: column.map(places).fillna(column))
+    return order.reset_index(drop=True)
 
 
 def curves(kept: pd.DataFrame, task: str, step: str) -> np.ndarray:
