@@ -80,13 +80,12 @@ check_layers_that_learn = Check(
 
 def _early_stopping(losses: Sequence[float], patience: int, tie: bool = False) -> tuple[int, int]:
     """Stop as the exercise says; with `tie`, a loss equal to the best counts as an improvement."""
-    best = 0
-    for epoch, loss in enumerate(losses):
-        if loss < losses[best] or (tie and loss == losses[best]):
-            best = epoch
-        if epoch - best >= patience:
+    for ran in range(1, len(losses) + 1):
+        seen = list(losses[:ran])
+        kept = ran - seen[::-1].index(min(seen)) if tie else seen.index(min(seen)) + 1
+        if ran - kept >= patience:
             break
-    return epoch + 1, best + 1
+    return ran, kept
 
 
 def _counting(losses: Sequence[float], patience: int, against_previous: bool) -> tuple[int, int]:
