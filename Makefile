@@ -23,7 +23,7 @@ candidates := $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python
 two_files := --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lab student bundle notebooks colab colab-parity site slides bundle-test browser-test site-test bench mutants lock modules clean
+.PHONY: help run check test lab student bundle translate vi notebooks colab colab-parity site slides bundle-test browser-test site-test bench mutants lock modules clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -44,8 +44,8 @@ test: $(installed)  ## check everything: layout of the code, helpers, notebooks
 	$(python) -m pytest $(two_files) --cov=helpers tests
 	$(python) -m pytest $(two_files) tests/notebooks notebooks
 
-lab: $(installed)  ## open the lessons in JupyterLab
-	@$(python) -m helpers lab
+lab: $(installed)  ## open the lessons in JupyterLab, to learn from; MASTERS=yes opens notebooks/, to edit
+	@$(python) -m helpers lab $(if $(MASTERS),--masters)
 
 student: $(installed)  ## make the edition for students, its exercises without solutions, in build/student/
 	@$(python) -m helpers student
@@ -59,6 +59,12 @@ site: $(installed) $(site_installed)  ## make the pages that can be read before 
 
 slides: $(installed)  ## make slides of the lessons, for a teacher: build/slides/
 	@$(python) -m helpers slides $(LESSONS)
+
+translate: $(installed)  ## bring the Vietnamese translation's files up to date, and list what is missing
+	@$(python) -m helpers translate
+
+vi: $(installed)  ## make the course in Vietnamese, in build/vi/
+	@$(python) -m helpers vi
 
 notebooks: $(installed)  ## run the lessons and save them in place, for those who edit the course
 	@$(python) -m helpers notebooks $(LESSONS)

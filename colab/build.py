@@ -4,6 +4,8 @@ python colab/build.py                                          make colab/*.ipyn
 python colab/build.py --repository OWNER/NAME --branch main    the same, for the course at that address
 
 The repository is kept in pyproject.toml, under [tool.course]. While it is empty, nothing links there.
+colab/vi/ has those of the lessons whose Vietnamese translation is complete.
+
 An edition is its lesson, less outputs and cells tagged `local-only`, with the setup cell of
 setup_cell.py, and at its end a cell that waits for Drive. An exercise's solution gives way to a stub, and
 follows it folded up. The same lessons give the same bytes on every machine.
@@ -14,22 +16,21 @@ import re
 import sys
 import tomllib
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook
 
 COURSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(COURSE))  # where `helpers` lies
 
-from helpers.course import editions, lessons
+from helpers.course import blocks, editions, lessons, translation
 
 _TRAINS = re.compile(r"\b(transfer|strategies)\.\w+\(")  # the modules by which lessons train networks
 _LOCAL_SETUP = re.compile(r'^(import sys|sys\.path\.insert\(0, "\.\.(/\.\.)?"\).*)\n', re.MULTILINE)
 _PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
-_LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|!\[[^\]]*\]\([^)]*\))*)\]\(([^)\s]+)\)")  # pictures may be linked
 _BADGE_LINE = re.compile(r"\n\[!\[Open in Colab\]\(\S+\)\]\(\S+\)\n")
 _BADGES_IN_README = re.compile(r"(?<=<!-- colab badges -->\n).*?(?=<!-- end of colab badges -->)", re.DOTALL)
 
@@ -39,10 +40,14 @@ END_CELL = "# @title The end: wait until all that this lesson kept is on Drive.\
 
 @dataclass(frozen=True)
 class Repository:
-    """The course on GitHub: "OWNER/NAME" and a branch. An empty name stands for none."""
+    """The course on GitHub: "OWNER/NAME" and a branch. An empty name stands for none.
+
+    Links to the notebooks in `vietnamese`, named without their end, lead to their editions in Vietnamese.
+    """
 
     name: str
     branch: str
+    vietnamese: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.name)
@@ -57,7 +62,8 @@ class Repository:
 
     def on_colab(self, lesson: str) -> str:
         """Return the address that opens a lesson's edition in Colab."""
-        return f"https://colab.research.google.com/github/{self.name}/blob/{self.branch}/colab/{lesson}"
+        folder = "colab/vi" if Path(lesson).stem in self.vietnamese else "colab"
+        return f"https://colab.research.google.com/github/{self.name}/blob/{self.branch}/{folder}/{lesson}"
 
     def badge(self, lesson: str) -> str:
         """Return the badge "Open in Colab" of a lesson, in Markdown."""
@@ -65,11 +71,16 @@ class Repository:
         return f"[![Open in Colab]({picture})]({self.on_colab(lesson)})"
 
 
-def edition(master: NotebookNode, name: str, repository: Repository, setup_cell: str) -> NotebookNode:
+def edition(
+    master: NotebookNode,
+    name: str,
+    repository: Repository,
+    setup_cell: str,
+    solution: str = editions.SOLUTION,
+) -> NotebookNode:
     """Return the Colab edition of `master`, which lies at `name` below notebooks/."""
     cells = []
-    solutions = {cell.id: folded_solution(cell) for cell in master.cells if editions.is_solution(cell)}
-    for cell in editions.hide_solutions(deepcopy(master)).cells:
+    for cell in editions.with_folded_solutions(deepcopy(master), solution).cells:
         if "local-only" in cell.metadata.get("tags", []):
             continue
         if cell.id == "setup":
@@ -78,8 +89,6 @@ def edition(master: NotebookNode, name: str, repository: Repository, setup_cell:
         if cell.cell_type == "markdown":
             cell.source = with_links(cell.source, repository, Path(name).parent)
         cells.append(cell)
-        if cell.id in solutions:
-            cells.append(solutions[cell.id])
     cells.append(_form(END_CELL, "colab-end"))
     cells[0].source = with_badge(cells[0].source, Path(name).name, repository)
     metadata = deepcopy(master.metadata)
@@ -97,13 +106,6 @@ def _form(source: str, name: str) -> NotebookNode:
 def trains(lesson: NotebookNode) -> bool:
     """Return whether a lesson trains networks: its edition then asks for a GPU."""
     return any(cell.cell_type == "code" and _TRAINS.search(cell.source) for cell in lesson.cells)
-
-
-def folded_solution(cell: NotebookNode) -> NotebookNode:
-    """Return a Markdown cell that shows the solution in `cell` once a reader unfolds it."""
-    source = editions.without_marks(cell.source)
-    text = f"<details><summary>Solution</summary>\n\n```python\n{source}\n```\n\n</details>"
-    return new_markdown_cell(text, id=f"{cell.id}-solution")
 
 
 def with_form_fields(setup_cell: str, repository: Repository) -> str:
@@ -135,7 +137,7 @@ def with_links(text: str, repository: Repository, folder: Path = Path()) -> str:
             return f"[{words}]({repository.on_colab(Path(file).name)})"
         return f"[{words}]({repository.page(_in_course(folder / file))})"
 
-    return _LINK.sub(link, _PICTURE.sub(picture, text))
+    return blocks.LINK.sub(link, _PICTURE.sub(picture, text))
 
 
 def _is_address(target: str) -> bool:
@@ -185,6 +187,21 @@ def files(course: Path, repository: Repository) -> dict[Path, bytes]:
         if title != master.cells[0].source:
             master.cells[0].source = title
             made[path] = as_bytes(master)
+    return made | vietnamese_editions(course, repository, setup_cell)
+
+
+def vietnamese_editions(course: Path, repository: Repository, setup_cell: str) -> dict[Path, bytes]:
+    """Return the editions of the notebooks whose translation is complete."""
+    folder = course / "notebooks" / translation.LANGUAGE
+    complete = tuple(translation.complete(folder))
+    made = {}
+    for document in translation.documents(course):
+        if document.is_notebook and document.name in complete:
+            known = translation.read(document.name, folder)
+            master, place = translation.notebook(document, known), Path(document.place)
+            name, links = lessons.place(place).as_posix(), replace(repository, vietnamese=complete)
+            notebook = edition(master, name, links, setup_cell, translation.solution(known))
+            made[course / "colab" / translation.LANGUAGE / place.name] = as_bytes(notebook)
     return made
 
 
@@ -220,8 +237,10 @@ def main(arguments: list[str] | None = None, course: Path = COURSE) -> int:
         pyproject.write_bytes(_with_values(text, repository).encode())
     made = files(course, repository)
     for path, content in made.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
-    for leftover in set((course / "colab").glob("*.ipynb")) - set(made):
+    editions_there = [*course.glob("colab/*.ipynb"), *course.glob(f"colab/{translation.LANGUAGE}/*.ipynb")]
+    for leftover in set(editions_there) - set(made):
         leftover.unlink()
     return 0
 

@@ -3,7 +3,7 @@
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
 with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy,
-staircase).
+augmentation, staircase).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
 
@@ -12,9 +12,10 @@ Lesson 1, what is in the data:
     survey.inspect, survey.find_near_duplicates, survey.edge_features
 Lesson 2, parts to train on, to choose by and to test on:
     splits.split, splits.near_duplicate_groups
-Lesson 3, pictures changed at random:
+Lesson 3, pictures changed at random; `augmentation` is in `helpers.study`:
     drawings.draw_pet, drawings.test_card, augment.Parameters, augment.Augmenter,
-    augment.apply, augment.affine_matrix, augment.ImageBatches, backbones.load, explore.augmentation
+    augment.apply, augment.affine_matrix, augment.ImageBatches, backbones.load, explore.augmentation,
+    runtime.local, augmentation.run_cell, augmentation.gains
 Lesson 4, a new head on a base network:
     images.read_many, transfer.build_classifier, transfer.head_of, transfer.warm_up_on_features,
     features.extract, features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
@@ -24,7 +25,7 @@ Lesson 5, the base network trains as well, and the result is looked at; `stairca
     evaluate.summarise_curve, evaluate.worst_mistakes, evaluate.grad_cam, own.inspect, own.Parts,
     own.model_card, explore.own_photo, runtime.kept, colab.training_folder
 Lesson 6, strategies compared; its modules but the first two are in `helpers.study`:
-    datasets.load_folder, runtime.local, autopsy.waterfall, domains.load, domains.of_table,
+    datasets.load_folder, autopsy.waterfall, domains.load, domains.of_table,
     comparison.results, comparison.summarise, comparison.table, comparison.differences,
     comparison.verdicts, comparison.worth_in_pictures, comparison.on_pareto_front,
     comparison.recommend, strategies.bottleneck, strategies.run_cell, plan.grid_cells,

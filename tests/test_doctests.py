@@ -42,7 +42,10 @@ def names() -> dict[str, object]:
 
 def is_slow(example: doctest.DocTest) -> bool:
     """A base network takes seconds to build, also where nothing is trained."""
-    return re.search(r"backbones\.load|\bkeras\.|grid\.measure", example.docstring) is not None
+    return (
+        re.search(r"backbones\.load|\bkeras\.|grid\.measure|augmentation\.run_cell", example.docstring)
+        is not None
+    )
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,82 @@ def test_the_teachers_copies_have_solutions_and_no_bounds(tmp_path):
     assert not any("bounds" in cell.metadata.get("tags", []) for cell in copy.cells)
 
 
+# --- the edition for those who learn alone --------------------------------------------------------------
+
+
+@pytest.fixture
+def master(tmp_path):
+    """A lesson with a solution, and a function that writes another into its place."""
+    path = tmp_path / "notebooks" / "01_a.ipynb"
+    path.parent.mkdir()
+
+    def write(solved):
+        cell = new_code_cell(solved, id="add", metadata={"nbgrader": {"solution": True}})
+        nbformat.write(new_notebook(cells=[cell]), path)
+        return path
+
+    write(SOLVED)
+    return write
+
+
+def test_a_stub_is_followed_by_its_solution_folded(master, tmp_path):
+    assert editions.write_my_lessons([master(SOLVED)], tmp_path / "mine") == []
+    stub, solution = nbformat.read(tmp_path / "mine" / "01_a.ipynb", as_version=4).cells
+    assert stub.source == STUB
+    assert (
+        solution.source.startswith("<details><summary>Solution</summary>") and "sum(both)" in solution.source
+    )
+
+
+def test_what_was_not_touched_is_written_anew(master, tmp_path):
+    editions.write_my_lessons([master(SOLVED)], tmp_path / "mine")
+    assert editions.write_my_lessons([master(SOLVED.replace("both", "two"))], tmp_path / "mine") == []
+    assert "sum(two)" in (tmp_path / "mine" / "01_a.ipynb").read_text(encoding="utf-8")
+
+
+def test_what_somebody_wrote_stays_and_is_told_of_once_the_course_has_changed(master, tmp_path):
+    own = tmp_path / "mine" / "01_a.ipynb"
+    editions.write_my_lessons([master(SOLVED)], tmp_path / "mine")
+    own.write_text("my own work", encoding="utf-8")
+    assert editions.write_my_lessons([master(SOLVED)], tmp_path / "mine") == []
+    for _ in range(2):
+        assert editions.write_my_lessons([master(SOLVED.replace("both", "two"))], tmp_path / "mine") == [own]
+        assert own.read_text(encoding="utf-8") == "my own work"
+    own.unlink()
+    assert editions.write_my_lessons([master(SOLVED)], tmp_path / "mine") == []
+    assert "sum(both)" in own.read_text(encoding="utf-8")
+
+
+def test_a_file_that_was_there_before_is_not_overwritten(master, tmp_path):
+    own = tmp_path / "mine" / "01_a.ipynb"
+    own.parent.mkdir()
+    own.write_text("my own work", encoding="utf-8")
+    assert editions.write_my_lessons([master(SOLVED)], tmp_path / "mine") == [own]
+    assert own.read_text(encoding="utf-8") == "my own work"
+
+
+@pytest.mark.parametrize(
+    ("flags", "solved", "opened"),
+    [([], True, "mine"), (["--masters"], True, "notebooks"), ([], False, "notebooks")],
+)
+def test_lab_opens_the_edition_to_learn_from(monkeypatch, master, tmp_path, flags, solved, opened):
+    started = []
+    monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: started.append(command) or 0)
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(editions, "MY_LESSONS", tmp_path / "mine")
+    monkeypatch.setattr(lessons, "find", lambda: [master(SOLVED if solved else STUB)])
+    assert commands.main(["lab", *flags]) == 0
+    assert f"--LabApp.default_url=/lab/tree/{opened}" in started[0]
+    assert (tmp_path / "mine" / "01_a.ipynb").exists() == (opened == "mine")
+
+
+def test_its_links_lead_somewhere(tmp_path):
+    editions.write_my_lessons(lessons.find(), tmp_path / "mine")
+    for path in (tmp_path / "mine").rglob("*.ipynb"):
+        links = re.findall(r"\]\((?!http|#)([^)#\s]+)", path.read_text(encoding="utf-8"))
+        assert links and [link for link in links if not (path.parent / link).exists()] == [], path.name
+
+
 def test_it_has_no_outputs(handed_out):
     cells = [cell for path in (handed_out / "notebooks").rglob("*.ipynb") for cell in code(path)]
     assert cells and all(cell.outputs == [] and cell.execution_count is None for cell in cells)

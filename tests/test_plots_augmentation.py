@@ -1,6 +1,7 @@
 """Figures of lesson 3: they are drawn, they describe themselves, and they say what is true."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import drawings, plots
@@ -82,3 +83,21 @@ def test_score_by_epoch_says_what_it_shows():
     figure = plots.score_by_epoch([0.5] * 4, [0.5, 0.6, 0.4, 0.55], "dark means dog")
     assert "over 4 epochs" in alt_text(figure)
     assert "dark means dog" in figure.axes[0].get_title()
+
+
+def test_score_by_epoch_says_how_far_augmenting_moves_the_mean():
+    figure = plots.score_by_epoch([0.7] * 4, [0.5, 0.6, 0.4, 0.5], "dark means dog")
+    assert "one flat line, mean 0.70" in alt_text(figure)
+    assert "from 0.40 to 0.60, mean 0.50" in figure.alt_text
+
+
+def test_augmentation_gains_names_what_is_outside_chance():
+    rows = {
+        ("moderate", "head only", 40): {"gain": 2.0, "margin": 1.0},
+        ("moderate", "head only", 1119): {"gain": 0.5, "margin": 1.0},
+        ("wide", "head only", 40): {"gain": -3.0, "margin": 2.0},
+    }
+    figure = plots.augmentation_gains(pd.DataFrame.from_dict(rows, orient="index"))
+    said = alt_text(figure).split("Outside chance: ")[1]
+    assert said == "head only, 40 photos, moderate (+2.0); head only, 40 photos, wide (-3.0)."
+    assert figure.axes[0].get_title() == "Outside chance: 2 of 3 gains (filled)"

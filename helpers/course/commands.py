@@ -65,7 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         with_lessons.add_argument(
             "numbers", nargs="*", metavar="LESSON", help="a number such as 03; every lesson if none is given"
         )
-    add("lab", _lab, "open the lessons in JupyterLab")
+    lab = add(
+        "lab",
+        _lab,
+        "open the lessons in JupyterLab",
+        "They are copies, in my_lessons/, with exercises to fill in. What you write there stays.",
+    )
+    lab.add_argument("--masters", action="store_true", help="open notebooks/ itself, to edit the course")
     classify = add(
         "classify",
         _classify,
@@ -101,6 +107,18 @@ def _parser() -> argparse.ArgumentParser:
         "make the pages that can be read before anything is installed",
         "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
     )
+    add(
+        "translate",
+        _translate,
+        "bring the files of the Vietnamese translation up to date",
+        "It lists what is missing, and what is wrong with what is there.",
+    )
+    add(
+        "vi",
+        _vi,
+        "make the course in Vietnamese",
+        "What has no translation yet is in English there, with a mark. It is left in build/vi.",
+    )
     bundled = add(
         "bundle",
         _bundle,
@@ -135,10 +153,16 @@ def _parser() -> argparse.ArgumentParser:
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
+    augmentation = add(
+        "augmentation",
+        _augmentation,
+        "run what is missing of lesson 3's trainings with and without augmentation",
+        "Likewise.",
+    )
     staircase = add(
         "staircase", _staircase, "run what is missing of lesson 5's staircase from scratch up", "Likewise."
     )
-    for experiment in (compare, autopsy, staircase):
+    for experiment in (compare, autopsy, augmentation, staircase):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -189,8 +213,14 @@ def _photos_are_there() -> bool:
 
 
 def _lab(options: argparse.Namespace) -> int:
+    folder = lessons.MASTERS
+    if not options.masters and editions.have_solutions(lessons.find()):
+        folder = editions.MY_LESSONS
+        for path in editions.write_my_lessons(lessons.find(), folder):
+            place = Path(folder.name, path.relative_to(folder))
+            print(f"{place} is yours and stays; the course's has changed. To get that one, rename yours.")
     settings = [
-        f"--LabApp.default_url=/lab/tree/{lessons.MASTERS.name}",
+        f"--LabApp.default_url=/lab/tree/{folder.name}",
         # It would ask PyPI for a newer version of itself at every start, and offer news from the network.
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.news_url=None",
@@ -252,6 +282,27 @@ def _slides(options: argparse.Namespace) -> int:
     return 0
 
 
+def _translate(options: argparse.Namespace) -> int:
+    from . import proofreading, translation  # whose packages Colab has not
+
+    print(f"{'file':<24} blocks  to do  words to do")
+    for name, n_blocks, n_missing, n_words in translation.update():
+        print(f"{name:<24} {n_blocks:>6} {n_missing:>6} {n_words:>12}")
+    for document in translation.documents():
+        for fault in proofreading.faults(document, translation.read(document.name)):
+            print(f"{document.name}, {fault}")
+    return 0
+
+
+def _vi(options: argparse.Namespace) -> int:
+    from . import translation
+
+    folder = lessons.BUILD / translation.LANGUAGE
+    in_english = sum(translation.write_edition(folder).values())
+    print(f"The course in Vietnamese is in {folder}. Blocks still in English, each with a mark: {in_english}")
+    return 0
+
+
 def _bundle(options: argparse.Namespace) -> int:
     data = datasets.load_dog_cat()
     if data.attrs["source"] == "drawn pets":
@@ -290,6 +341,15 @@ def _autopsy(options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
     autopsy.run(options.results or autopsy.RESULTS, options.workers)
+    return 0
+
+
+def _augmentation(options: argparse.Namespace) -> int:
+    from ..study import augmentation
+
+    if not _photos_are_there():
+        return 1
+    augmentation.run(options.results or augmentation.RESULTS, options.workers)
     return 0
 
 

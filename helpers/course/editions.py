@@ -5,6 +5,8 @@ whose metadata say that it is one; the cell after it, locked and worth points, c
 https://nbgrader.readthedocs.io/en/stable/user_guide/creating_and_grading_assignments.html
 """
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -12,17 +14,20 @@ from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
 
 from .. import checks
 from ..runtime import COURSE_FOLDER
 from . import lessons
 
+SOLUTION = "Solution"  # what one is called where it is folded up
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"  # nbgrader's own
+MY_LESSONS = COURSE_FOLDER / "my_lessons"  # the edition for those who learn alone, and what they write in it
 MAY_FAIL = "raises-exception"  # Jupyter's tag: "run all" goes on after this cell, whatever it raises
 _SOLUTION = re.compile(
     r"^(?P<indent> *)### BEGIN SOLUTION\n.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL
 )
-# What a student needs to run the lessons, less the notebooks themselves.
+# What lessons need to run, less the notebooks themselves.
 _HANDED_OUT = (
     *("helpers", "notebooks/figures", "notebooks/glossary.md", "notebooks/when_things_fail.md"),
     *("LICENSE", "Makefile", "requirements.txt"),
@@ -72,6 +77,25 @@ def hide_solutions(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
+def with_folded_solutions(notebook: NotebookNode, called: str = SOLUTION) -> NotebookNode:
+    """Return `notebook` (changed in place) with stubs, each followed by its solution, folded."""
+    solutions = {cell.id: without_marks(cell.source) for cell in notebook.cells if is_solution(cell)}
+    cells = []
+    for cell in hide_solutions(notebook).cells:
+        cells.append(cell)
+        if cell.id in solutions:
+            shown = f"```python\n{solutions[cell.id]}\n```"
+            text = f"<details><summary>{called}</summary>\n\n{shown}\n\n</details>"
+            cells.append(new_markdown_cell(text, id=f"{cell.id}-solution"))
+    notebook.cells = cells
+    return notebook
+
+
+def have_solutions(masters: list[Path]) -> bool:
+    """Return whether solutions are filled in: an edition for students has none to hide."""
+    return any("### BEGIN SOLUTION" in path.read_text(encoding="utf-8") for path in masters)
+
+
 def copy_for_all_systems(source: str | Path, target: str | Path) -> None:
     """Copy a file of the course, or a folder less what Python keeps there of its own.
 
@@ -88,16 +112,52 @@ def copy_for_all_systems(source: str | Path, target: str | Path) -> None:
     target.write_bytes(content.replace(b"\r\n", b"\n") if is_text else content)
 
 
+def copy_what_lessons_need(folder: Path) -> None:
+    """Copy helpers, figures, pages and the list of packages to `folder`: all but the notebooks."""
+    for name in _HANDED_OUT:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+
+
 def write_student_edition(masters: list[Path], folder: Path) -> None:
     """Make the course as it is handed to students, anew, in `folder`: lessons with stubs, helpers, packages.
 
     `masters` are the lessons' paths. What students have written into an earlier edition there is lost.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    for name in _HANDED_OUT:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        copy_for_all_systems(COURSE_FOLDER / name, folder / name)
+    copy_what_lessons_need(folder)
     _write(masters, folder / "notebooks", hide_solutions)
+
+
+def write_my_lessons(masters: list[Path], folder: Path = MY_LESSONS) -> list[Path]:
+    """Write the edition for those who learn alone: stubs, each followed by its solution, folded.
+
+    What somebody has written there is never touched: a lesson is written where there is none, and anew where
+    the course's has changed and the one there is still as it was written.
+
+    Returns:
+        The lessons that somebody has worked in and that the course has changed since.
+    """
+    record = folder / ".as_written.json"  # checksums by lesson
+    written = json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    kept = []
+    for path in masters:
+        name = lessons.place(path).as_posix()
+        notebook = lessons.publishable(nbformat.read(path, as_version=4))
+        content = nbformat.writes(with_folded_solutions(notebook)).encode()
+        target, checksum = folder / name, hashlib.sha256(content).hexdigest()
+        if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() != written.get(name):
+            kept += [target] if checksum != written.get(name) else []
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        written[name] = checksum
+    record.write_text(json.dumps(written, indent=1), encoding="utf-8")
+    for path in lessons.MASTERS.glob("*.md"):
+        copy_for_all_systems(path, folder / path.name)
+    shutil.rmtree(folder / "figures", ignore_errors=True)
+    copy_for_all_systems(lessons.MASTERS / "figures", folder / "figures")
+    return kept
 
 
 def write_teachers_copies(masters: list[Path], folder: Path) -> None:

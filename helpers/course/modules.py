@@ -11,7 +11,7 @@ from ..runtime import COURSE_FOLDER
 
 PICTURE = COURSE_FOLDER / "notebooks" / "figures" / "modules.svg"
 WHOLE = ("drawings", "sources", "plots", "exercises", "own")  # packages that are one module to all others
-PARTS = {"course": "what runs, packs and publishes the course", "study": "lesson 6 only"}
+PARTS = {"course": "what runs, packs and publishes the course", "study": "lesson 6, and a part of lesson 3"}
 LESSONS = "what lessons import, and what lies behind it"
 
 

@@ -1,6 +1,6 @@
 """The exercises' checks, one module a lesson, and what stands in for an exercise that is not done."""
 
-from .augmentation import check_centre_rotation, check_pipeline
+from .augmentation import check_centre_rotation, check_pipeline, check_ranges
 from .checking import Check, Choice, NotRight, done_or
 from .data_survey import check_balanced_accuracy, check_choose_limit, check_sound
 from .fine_tuning import check_early_stopping, check_interval, check_layers_that_learn
@@ -25,6 +25,7 @@ __all__ = [
     "check_photos_needed",
     "check_pipeline",
     "check_preprocess",
+    "check_ranges",
     "check_sound",
     "check_strategies",
     "check_trainable_weights",

@@ -1,6 +1,6 @@
 """Every figure of the lessons: one function, one figure, returned with its own description."""
 
-from .augmentation import grid_order, score_by_epoch, side_by_side, variants
+from .augmentation import augmentation_gains, grid_order, score_by_epoch, side_by_side, variants
 from .data import (
     best_of_many,
     class_counts,
@@ -54,6 +54,7 @@ __all__ = [
     "accuracy_by_cost",
     "accuracy_by_size",
     "answer",
+    "augmentation_gains",
     "bases",
     "best_of_many",
     "class_counts",

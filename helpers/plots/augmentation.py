@@ -1,8 +1,9 @@
-"""Figures of lesson 3: pictures side by side, variants in a grid, a score that will not hold still."""
+"""Figures of lesson 3: pictures side by side, variants in a grid, a score that will not hold still, gains."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
@@ -114,8 +115,9 @@ def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str
     """
     figure, axis = core.new_figure(7, 3)
     epochs = np.arange(1, len(plain) + 1)
-    axis.plot(epochs, plain, color=core.BLUE, marker="o", label="left alone")
-    axis.plot(epochs, augmented, color=core.ORANGE, marker="s", linestyle="--", label="augmented")
+    for number, (name, values) in enumerate({"left alone": plain, "augmented": augmented}.items()):
+        look, label = core.style(number), f"{name}, mean {np.mean(values):.2f}"
+        axis.plot(epochs, values, color=look.colour, marker=look.marker, linestyle=look.line, label=label)
     axis.set(xlabel="epoch", ylabel="validation accuracy", xticks=epochs)
     axis.legend(title="validation pictures", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     moves = _course(plain) != FLAT, _course(augmented) != FLAT
@@ -128,8 +130,46 @@ def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str
     axis.set_title(f"The rule “{rule}” never changes; {end[moves]}", fontsize=10)
     return core.describe(
         figure,
-        f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: {_course(plain)}. "
-        f"Pictures augmented anew in each epoch: {_course(augmented)}.",
+        f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: {_course(plain)}, mean "
+        f"{np.mean(plain):.2f}. Pictures augmented anew in each epoch: {_course(augmented)}, from "
+        f"{min(augmented):.2f} to {max(augmented):.2f}, mean {np.mean(augmented):.2f}.",
+    )
+
+
+def augmentation_gains(gains: pd.DataFrame) -> core.DescribedFigure:
+    """Draw what augmentation adds to the accuracy, with 95 % intervals, a row a training.
+
+    Args:
+        gains: of `study.augmentation.gains`, in percentage points.
+    """
+    figure, axis = core.new_figure(7, 0.9 + 0.4 * len(gains))
+    looks = {name: core.style(number) for number, name in enumerate(gains.index.unique(0))}
+    labels, sure = [], []
+    for place, ((name, method, photos), row) in enumerate(gains.iterrows()):
+        gain, margin = row["gain"], row["margin"]
+        decided = abs(gain) > margin
+        axis.errorbar(
+            gain,
+            place,
+            xerr=margin,
+            color=looks[name].colour,
+            marker=looks[name].marker,
+            markerfacecolor=looks[name].colour if decided else "white",
+            capsize=3,
+        )
+        labels.append(f"{method}, {photos:,} photos, {name}")
+        if decided:
+            sure.append(f"{labels[-1]} ({gain:+.1f})")
+    axis.axvline(0, color=core.BLACK, linewidth=0.8)
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(len(labels) - 0.5, -0.5)
+    axis.set_xlabel("gain in accuracy, percentage points, with its 95 % interval")
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_title(f"Outside chance: {len(sure)} of {len(labels)} gains (filled)", fontsize=10)
+    return core.describe(
+        figure,
+        f"What augmentation adds to the accuracy in {len(labels)} trainings, in percentage points, with 95 % "
+        f"intervals. Outside chance: {'; '.join(sure) or 'none'}.",
     )
 
 

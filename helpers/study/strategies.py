@@ -160,7 +160,7 @@ def run_cell(
 ) -> CellResult:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
-    All classes weigh the same a picture: of an imbalanced set, give `splits.undersample(data)` to
+    All classes weigh the same a picture: of an imbalanced set, give as many pictures of each class to
     `domains.of_table`.
 
     Args:

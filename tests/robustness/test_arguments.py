@@ -34,7 +34,17 @@ from helpers import (
 )
 from helpers.course import bundle, editions, lessons
 from helpers.sources import zips
-from helpers.study import autopsy, comparison, domains, experiments, plan, staircase, strategies, trainer
+from helpers.study import (
+    augmentation,
+    autopsy,
+    comparison,
+    domains,
+    experiments,
+    plan,
+    staircase,
+    strategies,
+    trainer,
+)
 
 # Of what lessons call, these have nothing of their own to refuse; nor has what takes nothing, or is an error.
 NOTHING_TO_REFUSE = {
@@ -48,6 +58,7 @@ NOTHING_TO_REFUSE = {
 
 GREY = np.zeros((8, 8, 3), np.uint8)
 PETS = pd.DataFrame({"path": [f"{i}.jpg" for i in range(6)], "label": ["cat", "dog"] * 3})
+MANY_PETS = pd.concat([PETS] * 50, ignore_index=True)
 PROBABILITIES = np.full((6, 2), 0.5)
 DOMAIN = domains.Domain(
     "pets", np.zeros((6, 32, 32, 3), np.uint8), PETS.label.to_numpy(), *[np.arange(6)] * 3, ""
@@ -233,7 +244,7 @@ CASES = {
         ),
         (
             lambda m, b: splits.split(pd.concat([PETS, PETS[:1]]), (0.5, 0.5)),
-            "data holds 1 path more than once.*Split first, then oversample",
+            "data holds 1 path more than once.*Split first, then repeat",
         ),
         (
             lambda m, b: splits.split(PETS.assign(label=["cat", 1] * 3)),
@@ -259,10 +270,6 @@ CASES = {
     ],
     "splits.class_weights": [
         (lambda m, b: splits.class_weights([]), "labels is empty. Give the label of each")
-    ],
-    "splits.oversample": [(lambda m, b: splits.oversample(PETS[:0]), "data has 0 rows. Give at least one")],
-    "splits.undersample": [
-        (lambda m, b: splits.undersample(PETS, seed=-2), "seed is -2. Give a whole number")
     ],
     "augment.Augmenter": [
         (
@@ -806,6 +813,42 @@ CASES = {
         (
             lambda m, b: autopsy.waterfall(pd.DataFrame({"step": ["a"], "seed": 0, "accuracy": 0.5})),
             "results has no 'as written'. Let python -m helpers autopsy run to its end",
+        ),
+    ],
+    "augmentation.run": [
+        (lambda m, b: augmentation.run("mine.csv", workers=0), "workers is 0. Give a whole number from 1")
+    ],
+    "augmentation.run_cell": [
+        (
+            lambda m, b: augmentation.run_cell("pets", "head only", "none", 40, 0),
+            "data is 'pets'. Give a table",
+        ),
+        (
+            lambda m, b: augmentation.run_cell(PETS, "prayer", "none", 40, 0),
+            "method is 'prayer'. Choose one of",
+        ),
+        (
+            lambda m, b: augmentation.run_cell(PETS, "head only", "luck", 40, 0),
+            "augmentation is 'luck'. Choose",
+        ),
+        (
+            lambda m, b: augmentation.run_cell(PETS, "head only", "none", 4, 0),
+            "data has 6 .*Give 146 or more",
+        ),
+        (
+            lambda m, b: augmentation.run_cell(MANY_PETS, "head only", "none", 1, 0),
+            "photos is 1. Give a whole",
+        ),
+        (
+            lambda m, b: augmentation.run_cell(MANY_PETS, "head only", "none", 9, -1),
+            "seed is -1. Give a whole",
+        ),
+    ],
+    "augmentation.gains": [
+        (lambda m, b: augmentation.gains(PETS), "results is .*Give a table with augmentation and method"),
+        (
+            lambda m, b: augmentation.gains(pd.read_csv(augmentation.RESULTS), "luck"),
+            "results is .*Give a table with .*luck",
         ),
     ],
     "staircase.run": [

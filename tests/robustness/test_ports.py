@@ -20,7 +20,7 @@ def address(monkeypatch, tmp_path):
     """Where JupyterLab says that it is to be found, started as the course does, but without a browser."""
     started = []
     monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: started.append(command) or 0)
-    commands.main(["lab"])
+    commands.main(["lab", "--masters"])
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = [*started[0], "--no-browser", f"--port={port}", "--allow-root", f"--notebook-dir={tmp_path}"]
