@@ -264,7 +264,7 @@ def curves(kept: pd.DataFrame, task: str, step: str) -> np.ndarray:
 
     Example:
         >>> staircase.curves(staircase.results(), "photos", "from scratch").shape
-        (3, 80)
+        (3, 34)
     """
     found = [[float(value) for value in run["curve"].split()] for run in _runs(kept, task, step)]
     return np.array([curve[: min(map(len, found))] for curve in found])
