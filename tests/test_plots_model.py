@@ -19,7 +19,7 @@ def png_of(figure) -> bytes:
 
 def test_weights_of_parts_names_the_largest_and_its_share():
     figure = model.weights_of_parts(pd.Series({"block 1": 250, "top": 750}), "ANet")
-    assert "75% of ANet's weights lie in: top" in titles(figure)
+    assert "75% of ANet's weights lie in the top" in titles(figure)
     assert "block 1: 250, top: 750" in figure.alt_text
     assert png_of(figure).startswith(b"\x89PNG")
 
@@ -37,7 +37,8 @@ def test_feature_maps_show_the_channels_that_differ_most():
     picture = np.zeros((8, 8, 3), np.uint8)
     figure = model.feature_maps(picture, {"first": layer}, "Edges", most=2)
     assert "Edges" in titles(figure)
-    assert [axis.get_title() for axis in figure.axes] == ["first", "channel 1", "channel 3"]
+    assert [axis.get_title() for axis in figure.axes] == ["channel 1", "channel 3", ""]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["first", "", ""]
     assert "first (4 by 4 places)" in figure.alt_text
 
 

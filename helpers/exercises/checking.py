@@ -47,8 +47,11 @@ class Check:
     def __call__(self, answer: Callable) -> None:
         """Print that `answer` is right, and why, or raise NotRight with a hint."""
         given = [_call(answer, case) for case in self.cases]
-        wrong = next((n for n, case in enumerate(self.cases) if not same(given[n], self._at(case))), None)
+        right = [self._at(case) for case in self.cases]
+        wrong = next((n for n, value in enumerate(given) if not same(value, right[n])), None)
         if wrong is None:
+            if any(isinstance(one, set) and len(list(value)) > len(one) for value, one in zip(given, right)):
+                raise NotRight("Not right yet. Nothing is missing, but something is there more than once.")
             print(f"Right. {self.why}")
             return
         for slip in self.slips:

@@ -7,7 +7,6 @@ from .data import (
     example_sheet,
     image_pairs,
     image_sizes,
-    leak,
     misses_and_false_alarms,
     pair_distances,
     part_counts,
@@ -30,7 +29,7 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
-from .splitting import interval_by_size, k_folds, three_parts
+from .splitting import interval_by_size, k_folds, leak, three_parts
 from .strategies import (
     accuracy_by_cost,
     accuracy_by_size,
