@@ -3,7 +3,7 @@
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
 with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, plan, autopsy,
-augmentation).
+augmentation, staircase).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
 
@@ -19,21 +19,22 @@ Lesson 3, pictures changed at random; `augmentation` is in `helpers.study`:
 Lesson 4, a new head on a base network:
     images.read_many, transfer.build_classifier, transfer.head_of, transfer.warm_up_on_features,
     features.extract, features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
-Lesson 5, the base network learns along, and the result is looked at:
-    transfer.base_of, transfer.freeze, transfer.unfreeze, transfer.count_weights,
-    transfer.compile_classifier, transfer.fine_tune, transfer.save, transfer.load,
-    evaluate.predict, evaluate.report, evaluate.summarise_curve,
-    evaluate.worst_mistakes, evaluate.grad_cam, explore.threshold, explore.own_photo,
-    colab.training_folder
+Lesson 5, the base network trains as well, and the result is looked at; `staircase` is in `helpers.study`:
+    transfer.freeze, transfer.unfreeze, transfer.count_weights, transfer.fine_tune, transfer.save,
+    transfer.load, staircase.results, staircase.curves, staircase.right, evaluate.predict,
+    evaluate.summarise_curve, evaluate.worst_mistakes, evaluate.grad_cam, own.inspect, own.Parts,
+    own.model_card, explore.own_photo, runtime.kept, colab.training_folder
 Lesson 6, strategies compared; its modules but the first two are in `helpers.study`:
     datasets.load_folder, autopsy.waterfall, domains.load, domains.of_table,
     comparison.results, comparison.summarise, comparison.table, comparison.differences,
     comparison.verdicts, comparison.worth_in_pictures, comparison.on_pareto_front,
     comparison.recommend, strategies.bottleneck, strategies.run_cell, plan.grid_cells,
     plan.measure, strategies.whole_or_kept
+Appendix model_leaves_the_notebook, a model for devices without Keras:
+    own.train_head, explore.threshold
 Appendix your_own_pictures, a folder of one's own from end to end:
-    own.example_folder, own.inspect, own.split, own.train_head, own.fine_tuned, own.compare,
-    own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo, splits.class_weights
+    own.example_folder, own.split, own.fine_tuned, own.compare, own.example_photo,
+    evaluate.predict_photo, splits.class_weights
 
 Besides, `plots` draws the lessons' figures, `exercises` checks answers, `transfer.warm_up` trains a head on
 pictures that are augmented, and `distributed` trains on several devices.

@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import checks, datasets
 from helpers.course import commands, editions, lessons, pages
-from helpers.study import augmentation, autopsy, experiments, plan
+from helpers.study import augmentation, autopsy, experiments, plan, staircase
 
 FIGURE = """\
 import sys
@@ -358,7 +358,8 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
 
 
 @pytest.mark.parametrize(
-    "command", [["compare"], ["autopsy"], ["augmentation"], ["compare", "--domains", "dogs and cats"]]
+    "command",
+    [["compare"], ["autopsy"], ["augmentation"], ["staircase"], ["compare", "--domains", "dogs and cats"]],
 )
 def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
     monkeypatch.setattr(plan, "base_cells", list)  # it would look for the weights of other networks
@@ -396,6 +397,16 @@ def test_lesson_3_s_measurement_is_run_where_there_are_photos(drawn, monkeypatch
     cells, path, measure, workers, _ = runs[0]
     assert cells == augmentation.cells() and (str(path), workers) == ("mine.csv", 1)
     assert measure is augmentation.measure
+
+
+def test_the_staircase_is_run_where_there_are_photos(drawn, monkeypatch):
+    runs = []
+    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
+    datasets.load_dog_cat().attrs["source"] = "GitHub"
+    assert commands.main(["staircase", "--results", "mine.csv"]) == 0
+    cells, path, measure, workers, _ = runs[0]
+    assert len(cells) == 4 * sum(staircase.SEEDS.values()) and (str(path), workers) == ("mine.csv", None)
+    assert measure is staircase.measure
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,11 @@ def test_a_range_test_says_where_the_loss_is_lowest_and_whether_it_climbs():
     assert titles(stays).endswith("and stays there")
 
 
+def test_a_range_test_writes_a_large_loss_without_an_exponent():
+    losses = 0.2 + abs(np.arange(50) - 30.0)
+    assert titles(model.learning_rate_range(np.geomspace(1e-5, 1, 50), losses)).endswith("climbs to 20")
+
+
 def test_single_batches_without_loss_do_not_stretch_the_axis_of_a_range_test():
     losses = np.full(50, 0.5)
     losses[30] = 1e-18
@@ -121,8 +126,10 @@ def test_the_one_step_is_compared_with_no_other():
 
 
 def test_nine_curves_all_look_different():
-    figure = training.curves_with_bands({f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}, "Nine")
-    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].lines}
+    curves = {f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}
+    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "level": 0.6}, index=list(curves))
+    drawn = training.start_slope_level(curves, numbers, "Nine").axes[0].lines[:9]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn}
     assert len(looks) == 9
 
 

@@ -159,7 +159,10 @@ def _parser() -> argparse.ArgumentParser:
         "run what is missing of lesson 3's trainings with and without augmentation",
         "Likewise.",
     )
-    for experiment in (compare, autopsy, augmentation):
+    staircase = add(
+        "staircase", _staircase, "run what is missing of lesson 5's staircase from scratch up", "Likewise."
+    )
+    for experiment in (compare, autopsy, augmentation, staircase):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -347,6 +350,15 @@ def _augmentation(options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
     augmentation.run(options.results or augmentation.RESULTS, options.workers)
+    return 0
+
+
+def _staircase(options: argparse.Namespace) -> int:
+    from ..study import staircase
+
+    if not _photos_are_there():
+        return 1
+    staircase.run(options.results or staircase.RESULTS, options.workers)
     return 0
 
 

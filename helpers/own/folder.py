@@ -42,7 +42,14 @@ class Findings:
 
 
 class Parts(NamedTuple):
-    """What `split` made: three tables, and in a sentence or two how they came about."""
+    """What `split` made, or you: three tables, and in a sentence or two how they came about.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> parts = own.Parts(data[:8], data[8:10], data[10:], "by hand")
+        >>> len(parts.train), parts.how
+        (8, 'by hand')
+    """
 
     train: pd.DataFrame
     val: pd.DataFrame

@@ -42,10 +42,10 @@ from .strategies import (
 from .training import (
     answer,
     confusion,
-    curves_with_bands,
     heat_maps,
     mistakes,
-    start_slope_asymptote,
+    staircase,
+    start_slope_level,
     threshold_costs,
 )
 
@@ -58,7 +58,6 @@ __all__ = [
     "best_of_many",
     "class_counts",
     "confusion",
-    "curves_with_bands",
     "example_sheet",
     "feature_maps",
     "four_boxes",
@@ -87,7 +86,8 @@ __all__ = [
     "scores_by_remedy",
     "share_histogram",
     "side_by_side",
-    "start_slope_asymptote",
+    "staircase",
+    "start_slope_level",
     "three_parts",
     "threshold_costs",
     "threshold_curve",

@@ -230,7 +230,7 @@ def learning_rate_range(rates: Sequence[float], losses: Sequence[float]) -> core
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     lowest = smooth.argmin()
     low, last = smooth.iloc[lowest], smooth.iloc[-1]
-    end = f"then climbs to {last:.1g}" if last > 2 * low else "and stays there"
+    end = f"then climbs to {float(f'{last:.1g}'):g}" if last > 2 * low else "and stays there"
     finding = f"The loss falls to {low:.1g} near a rate of {rates[lowest]:.1g}, {end}"
     axis.set_title(finding)
     return core.describe(

@@ -34,7 +34,17 @@ from helpers import (
 )
 from helpers.course import bundle, editions, lessons
 from helpers.sources import zips
-from helpers.study import augmentation, autopsy, comparison, domains, experiments, plan, strategies, trainer
+from helpers.study import (
+    augmentation,
+    autopsy,
+    comparison,
+    domains,
+    experiments,
+    plan,
+    staircase,
+    strategies,
+    trainer,
+)
 
 # Of what lessons call, these have nothing of their own to refuse; nor has what takes nothing, or is an error.
 NOTHING_TO_REFUSE = {
@@ -42,6 +52,8 @@ NOTHING_TO_REFUSE = {
     "runtime.local": "any names make a path",
     "runtime.kept": "likewise",
     "colab.training_folder": "likewise",
+    "own.Parts": "a record: whoever takes it refuses what is in it",
+    "staircase.results": "`experiments.read` refuses what is no file of results",
 }
 
 GREY = np.zeros((8, 8, 3), np.uint8)
@@ -837,6 +849,43 @@ CASES = {
         (
             lambda m, b: augmentation.gains(pd.read_csv(augmentation.RESULTS), "luck"),
             "results is .*Give a table with .*luck",
+        ),
+    ],
+    "staircase.run": [
+        (lambda m, b: staircase.run("results.csv", workers=0), "workers is 0. Give a whole number from 1")
+    ],
+    "staircase.measure": [
+        (
+            lambda m, b: staircase.measure({"task": "hope", "step": "fine-tuned", "seed": 0}),
+            "task is 'hope'. Choose one of drawn pets, photos",
+        ),
+        (
+            lambda m, b: staircase.measure({"task": "photos", "step": "hope", "seed": 0}),
+            "step is 'hope'. Choose one of from scratch",
+        ),
+    ],
+    "staircase.curves": [
+        (
+            lambda m, b: staircase.curves(PETS, "photos", "from scratch"),
+            "kept is .*Give a table with task and",
+        ),
+        (
+            lambda m, b: staircase.curves(staircase.results(), "hope", "from scratch"),
+            "task is 'hope'. Choose one of drawn pets, photos",
+        ),
+    ],
+    "staircase.right": [
+        (
+            lambda m, b: staircase.right(staircase.results(), "photos", "hope"),
+            "step is 'hope'. Choose one of from scratch",
+        ),
+        (
+            lambda m, b: staircase.right(staircase.results(), "photos", "fine-tuned", seed=99),
+            "seed is 99. Choose one of 0, 1, 2",
+        ),
+        (
+            lambda m, b: staircase.right(staircase.results()[:1], "photos", "fine-tuned"),
+            "kept has no 'fine-tuned' on photos. Let python -m helpers staircase run",
         ),
     ],
     "lessons.find": [(lambda m, b: lessons.find(["seven"]), "no lesson seven. Choose from 01, 02, 03")],
