@@ -37,7 +37,7 @@ MODULES = (
     ),
     *("exercises", "plots", "explore", "own"),
     *("course.modules", "course.pages", "course.lessons", "course.editions", "course.meeting", "course.lock"),
-    *("course.blocks", "course.translation", "course.proofreading"),
+    *("course.blocks", "course.messages", "course.translation", "course.proofreading"),
     *("course.site", "course.slides", "course.bundle", "course.classify", "course.commands", "__main__"),
     "distributed",
 )

@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 
 from .. import checks
 from ..runtime import COURSE_FOLDER
-from . import blocks, editions, lessons
+from . import blocks, editions, lessons, messages
 
 LANGUAGE = "vi"
 TRANSLATIONS = lessons.MASTERS / LANGUAGE
@@ -201,14 +201,18 @@ def missing(document: Document, translations: polib.POFile) -> list[Unit]:
 
 def update(course: Path = COURSE_FOLDER) -> Iterator[tuple[str, int, int, int]]:
     """Update all files, and yield of each its name, and numbers: blocks, those to translate, their words."""
-    folder = course / "notebooks" / LANGUAGE
-    for document in documents(course):
-        units = document.units()
-        made = updated(read(document.name, folder), units)
-        write(made, document.name, folder)
-        lacking = missing(document, made)
-        n_words = sum(len(blocks.words(unit.text).split()) for unit in lacking)
-        yield document.name, len(units), len(lacking), n_words
+    files = [
+        (document.name, course / "notebooks" / LANGUAGE, document.units()) for document in documents(course)
+    ]
+    if (folder := course / "helpers").is_dir():
+        said = [Unit(module, text, "message") for text, module in messages.messages(folder).items()]
+        files.append((LANGUAGE, folder / "language", said))
+    for name, folder, units in files:
+        made = updated(read(name, folder), units)
+        write(made, name, folder)
+        known = valid(made)
+        lacking = [unit.text for unit in units if (unit.context, unit.text) not in known]
+        yield name, len(units), len(lacking), sum(len(blocks.words(text).split()) for text in lacking)
 
 
 def complete(folder: Path = TRANSLATIONS) -> list[str]:

@@ -49,8 +49,9 @@ def _found(text: str, known: Known) -> str | None:
         if match := pattern.fullmatch(text):
             return translation.format(*(_found(value, known) or value for value in match.groups()))
     pieces = _BETWEEN.split(text)
-    found = [_found(piece, known) for piece in pieces] if len(pieces) > 1 else []
-    return "".join(new or piece for new, piece in zip(found, pieces)) if any(found) else None
+    found = [_found(piece, known) for piece in pieces[::2]] if len(pieces) > 1 else []
+    pieces[::2] = [new or piece for new, piece in zip(found, pieces[::2])] or pieces[::2]
+    return "".join(pieces) if any(found) else None
 
 
 @cache
@@ -67,11 +68,15 @@ def _known(path: Path) -> Known:
 
 
 def _pattern(message: str) -> re.Pattern:
-    """Return what a message looks like once its fields are filled in."""
+    """Return what a message looks like once its fields are filled in.
+
+    One that begins with a field is not begun by what was said before it: by a sentence, or a name and a colon.
+    """
     parts = [
         re.escape(text) + ("(.*?)" if field is not None else "")
         for text, field, *_ in Formatter().parse(message)
     ]
+    parts[0] = re.sub(r"^\(\.\*\?\)", r"((?:(?![.:;] |\n).)*?)", parts[0])
     return re.compile("".join(parts), re.DOTALL)
 
 

@@ -1,0 +1,64 @@
+"""What the helpers say to learners, taken from their source: the blocks of `helpers/language/vi.po`.
+
+A message is a text of several words, or a label in a figure; of an f-string, the fields are numbered. Which
+of them are ever shown cannot be known from the source. What is not needs no translation: tests find what is
+shown and has none.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..runtime import COURSE_FOLDER
+
+HELPERS = COURSE_FOLDER / "helpers"
+_WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z]? |[A-Za-z}] [A-Za-z]{2,}")
+_CODE = re.compile(r"\(\?|\\[dws]|^[a-z_]+==|^\w+://")
+_LABELS = ("label", "title", "xlabel", "ylabel")  # arguments of Matplotlib whose single words are shown
+_LABELLING = re.compile(r"^(set_(title|[xyz]?label|[xy]ticks)|text|annotate|Control|describe|empty_figure)$")
+
+
+def messages(folder: Path = HELPERS) -> dict[str, str]:
+    """Return the messages, each with the module where it stands first, in the source's order."""
+    found: dict[str, str] = {}
+    for path in sorted(folder.rglob("*.py")):
+        module = ".".join(path.relative_to(folder).with_suffix("").parts)
+        if not module.startswith(("course.", "language.")):
+            for text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
+                found.setdefault(text, module)
+    return found
+
+
+def _texts(tree: ast.Module) -> Iterator[str]:
+    nodes = list(ast.walk(tree))
+    parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
+    said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
+    labels = {id(value) for node in nodes if isinstance(node, ast.Call) for value in _labels(node)}
+    for node in nodes:
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if (is_text or isinstance(node, ast.JoinedStr)) and id(node) not in parts | said:
+            text = _template(node)
+            if (_WORDS.search(text) or id(node) in labels) and not _CODE.search(text):
+                yield text
+
+
+def _labels(call: ast.Call) -> Iterator[ast.expr]:
+    """Yield those arguments of a call that a figure shows."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    yield from (keyword.value for keyword in call.keywords if keyword.arg in _LABELS)
+    if _LABELLING.match(name):
+        for argument in call.args:
+            yield from argument.elts if isinstance(argument, ast.List) else [argument]
+
+
+def _template(node: ast.expr) -> str:
+    """Return a text with numbered fields; braces that are none are doubled, as `str.format` has it."""
+    numbers = iter(range(100))
+    parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+    return "".join(
+        part.value.replace("{", "{{").replace("}", "}}")
+        if isinstance(part, ast.Constant)
+        else f"{{{next(numbers)}}}"
+        for part in parts
+    )
