@@ -70,7 +70,7 @@ def _known(path: Path) -> Known:
 def _pattern(message: str) -> re.Pattern:
     """Return what a message looks like once its fields are filled in.
 
-    One that begins with a field is not begun by what was said before it: by a sentence, or a name and a colon.
+    One that begins with a field does not begin with what was said before it: a sentence, or a name and its colon.
     """
     parts = [
         re.escape(text) + ("(.*?)" if field is not None else "")
