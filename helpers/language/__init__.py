@@ -70,7 +70,7 @@ def _known(path: Path) -> Known:
 def _pattern(message: str) -> re.Pattern:
     """Return what a message looks like once its fields are filled in.
 
-    One that begins with a field does not begin with what was said before it: a sentence, or a name and its colon.
+    One that begins with a field does not begin with what was said before it, such as a sentence.
     """
     parts = [
         re.escape(text) + ("(.*?)" if field is not None else "")
