@@ -62,7 +62,8 @@ def number(name: str, value: Any, least: float = -inf, most: float = inf, above:
     if not real or not least <= value <= most or value <= above or abs(value) == inf:
         low = f"above {above:g}" if above > -inf else f"from {least:g}" if least > -inf else ""
         high = f"to {most:g}" if most < inf else "on" if least > -inf else ""
-        raise CourseError(f"{name} is {shown(value)}. Give a number {low} {high}".rstrip() + ".")
+        span = " ".join(part for part in (low, high) if part)
+        raise CourseError(f"{name} is {shown(value)}. Give a number {span}".rstrip() + ".")
 
 
 def choice(name: str, value: object, allowed: Collection) -> None:

@@ -5,9 +5,9 @@ from string import Formatter
 import polib
 import pytest
 
-from helpers import checks, language
+from helpers import checks, exercises, language
 from helpers.course import messages
-from helpers.exercises.checking import Check, NotRight
+from helpers.exercises.checking import Check, Choice, NotRight
 from helpers.plots.figure import describe, new_figure
 
 CATALOGUE = polib.pofile(str(language.FOLDER / "vi.po"), encoding="utf-8")
@@ -26,6 +26,7 @@ def vietnamese(tmp_path, monkeypatch):
         "{0} of {1} images": "trong {1} ảnh có {0}",
         "{0} of {1} images are lost": "mất {0} trong {1} ảnh",
         "an image": "một ảnh",
+        "and": "và",
         "width": "chiều rộng",
         "cats": "mèo",
         "Give {{{0}}}.": "Hãy cho {{{0}}}.",
@@ -46,9 +47,11 @@ def vietnamese(tmp_path, monkeypatch):
         ("3 of 5 images", "trong 5 ảnh có 3"),
         ("3 of 5 images are lost", "mất 3 trong 5 ảnh"),  # the longest that fits
         ("an image of cats images", "trong mèo ảnh có một ảnh"),  # fields, too
-        ("cats: 3 of 5 images", "cats: trong 5 ảnh có 3"),  # put together by the code
+        ("cats: 3 of 5 images", "mèo: trong 5 ảnh có 3"),  # put together by the code
         ("an image\nwidth", "một ảnh\nchiều rộng"),
         ("Give {x}.", "Hãy cho {x}."),
+        ("an image and cats", "một ảnh và mèo"),
+        ("two and two", "two và two"),
         ("Not right yet. Try this.", "Chưa đúng. Try this."),
         ("Not known.", "Not known."),
         ("a sentence without translation", "a sentence without translation"),
@@ -129,6 +132,7 @@ def draw(axis, n):
 def test_messages_are_found_in_the_source(tmp_path):
     (tmp_path / "plots.py").write_text(SOURCE, encoding="utf-8")
     assert set(messages.messages(tmp_path)) == {
+        "and",  # between others
         "width",
         "cats",
         "dogs",
@@ -141,7 +145,7 @@ def test_messages_are_found_in_the_source(tmp_path):
 def test_a_message_is_what_the_code_would_say(tmp_path):
     """Numbered fields, filled in, give back what Python makes of the f-string."""
     (tmp_path / "a.py").write_text('said = f"{{x}} of {n} and {n + 1:.2f} images"', encoding="utf-8")
-    (message,) = messages.messages(tmp_path)
+    _, message = messages.messages(tmp_path)
     assert message.format(3, "4.00") == "{x} of 3 and 4.00 images"
 
 
@@ -157,3 +161,16 @@ def test_a_translation_has_no_field_that_its_message_has_not():
 def test_every_message_of_the_catalogue_is_in_the_source():
     """What is not is found by no reader: `make translate` brings the file up to date."""
     assert {entry.msgid for entry in CATALOGUE if not entry.obsolete} == set(messages.messages())
+
+
+CHECKS = {name: getattr(exercises, name) for name in exercises.__all__ if name.startswith("check_")}
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_exercises_answer_in_vietnamese_alone(check, monkeypatch):
+    monkeypatch.setenv("COURSE_LANGUAGE", "vi")
+    hints = check.hints.values() if isinstance(check, Choice) else [slip.hint for slip in check.slips]
+    more = [] if isinstance(check, Choice) else [check.otherwise]
+    for said in (f"Right. {check.why}", *(f"Not right yet. {hint}" for hint in (*hints, *more))):
+        n_english, text = language.reading(said)
+        assert n_english == 0, text

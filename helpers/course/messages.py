@@ -16,12 +16,14 @@ HELPERS = COURSE_FOLDER / "helpers"
 _WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z]? |[A-Za-z}] [A-Za-z]{2,}")
 _CODE = re.compile(r"\(\?|\\[dws]|^[a-z_]+==|^\w+://")
 _LABELS = ("label", "title", "xlabel", "ylabel")  # arguments of Matplotlib whose single words are shown
-_LABELLING = re.compile(r"^(set_(title|[xyz]?label|[xy]ticks)|text|annotate|Control|describe|empty_figure)$")
+_LABELLING = re.compile(
+    r"^(set_(title|[xyz]?label|[xy]ticks)|text|annotate|Control|describe|empty_figure|translated|say)$"
+)
 
 
 def messages(folder: Path = HELPERS) -> dict[str, str]:
     """Return the messages, each with the module where it stands first, in the source's order."""
-    found: dict[str, str] = {}
+    found = {"and": "language"}  # between others
     for path in sorted(folder.rglob("*.py")):
         module = ".".join(path.relative_to(folder).with_suffix("").parts)
         if not module.startswith(("course.", "language.")):
@@ -39,8 +41,9 @@ def _texts(tree: ast.Module) -> Iterator[str]:
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
         if (is_text or isinstance(node, ast.JoinedStr)) and id(node) not in parts | said:
             text = _template(node)
-            if (_WORDS.search(text) or id(node) in labels) and not _CODE.search(text):
-                yield text
+            is_shown = _WORDS.search(text) or (id(node) in labels and re.search("[A-Za-z]{2}", text))
+            if is_shown and not _CODE.search(text):
+                yield text.strip()
 
 
 def _labels(call: ast.Call) -> Iterator[ast.expr]:

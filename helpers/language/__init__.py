@@ -2,21 +2,25 @@
 
 The code says everything in English. Where a figure, a hint or an error reaches its reader, it is looked up in
 a gettext file beside this one, `vi.po`. What varies in a message is a numbered field there, as in
-"{0} of {1} images".
+"{0} of {1} images", and messages may be put together: of all ways to read a text, the one that leaves the
+fewest words in English is taken.
 """
 
 import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 FOLDER = Path(__file__).parent
-_BETWEEN = re.compile(r"(\n|(?<=[.;:,!?]) )")  # pieces of a text that was put together
-
 VARIABLE = "COURSE_LANGUAGE"
-Known = tuple[dict[str, str], dict[re.Pattern, str]]  # whole messages; those with fields
+_BETWEEN = (". ", "; ", ", ", ": ", "\n", " and ")  # what the code puts between messages
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+Reading = tuple[int, str]  # how many words stay English, and the text
+Known = tuple[dict[str, str], list[tuple[re.Pattern, str, int]]]  # whole messages; those with fields
 
 
 def is_english() -> bool:
@@ -32,7 +36,12 @@ def translated(text: str) -> str:
         >>> language.translated("3 of 5 images")
         '3 of 5 images'
     """
-    return text if is_english() else _found(text, _known(FOLDER / f"{os.environ[VARIABLE]}.po")) or text
+    return text if is_english() else reading(text)[1]
+
+
+def reading(text: str) -> Reading:
+    """Return the best reading of a text, with how many words it leaves in English."""
+    return _best(text, FOLDER / f"{os.environ[VARIABLE]}.po")
 
 
 def say(text: str, **options: Any) -> None:
@@ -40,46 +49,63 @@ def say(text: str, **options: Any) -> None:
     print(translated(text), **options)
 
 
-def _found(text: str, known: Known) -> str | None:
-    """Return a text's translation: as a whole, by its fields, or piece by piece."""
-    whole, with_fields = known
-    if text in whole:
-        return whole[text]
-    for pattern, translation in with_fields.items():
-        if match := pattern.fullmatch(text):
-            return translation.format(*(_found(value, known) or value for value in match.groups()))
-    pieces = _BETWEEN.split(text)
-    found = [_found(piece, known) for piece in pieces[::2]] if len(pieces) > 1 else []
-    pieces[::2] = [new or piece for new, piece in zip(found, pieces[::2])] or pieces[::2]
-    return "".join(pieces) if any(found) else None
+@cache
+def _best(text: str, path: Path) -> Reading:
+    whole, _ = _known(path)
+    if (key := _key(text)) in whole:
+        return 0, whole[key] + text[len(text.removesuffix(".")) :]
+    if not (n_words := len(_WORD.findall(text))):
+        return 0, text
+    return min([(n_words, text), *_readings(text, path)], key=lambda found: found[0])
+
+
+def _readings(text: str, path: Path) -> Iterator[Reading]:
+    """Yield what a text says if it was put together, or if fields were filled in."""
+    for between in _BETWEEN:
+        if between in text:
+            parts = [_best(part, path) for part in text.split(between)]
+            joint = between.replace("and", _best("and", path)[1])
+            yield sum(n for n, _ in parts), joint.join(part for _, part in parts)
+    for pattern, translation, n_words in _known(path)[1]:
+        match = pattern.fullmatch(text)
+        if match and text not in match.groups():
+            fields = [_best(field, path) for field in match.groups()]
+            left = sum(n for n, _ in fields)
+            if n_words > 1 or not left:  # "{0} to {1}" stands in many sentences
+                end = "." * text.endswith(".") if translation.endswith(".") else ""
+                yield left, translation.removesuffix(".").format(*(field for _, field in fields)) + end
 
 
 @cache
 def _known(path: Path) -> Known:
     if not path.is_file():
-        return {}, {}
+        return {}, []
     import polib  # of those who read English nobody waits for it
 
-    entries = {entry.msgid: entry.msgstr for entry in polib.pofile(str(path)) if entry.translated()}
-    patterns = {text: _pattern(text) for text in sorted(entries, key=_n_letters, reverse=True)}
-    plain = [text for text, pattern in patterns.items() if not pattern.groups]
-    whole = {text.format(): entries[text].format() for text in plain}
-    return whole, {pattern: entries[text] for text, pattern in patterns.items() if pattern.groups}
+    entries = [(entry.msgid, entry.msgstr) for entry in polib.pofile(str(path)) if entry.translated()]
+    patterns = [(_pattern(message), translation, message) for message, translation in entries]
+    whole = {
+        _key(message.format()): translation.format().removesuffix(".")
+        for pattern, translation, message in patterns
+        if not pattern.groups
+    }
+    with_fields = [
+        (pattern, translation, len(_WORD.findall(message)))
+        for pattern, translation, message in patterns
+        if pattern.groups and _WORD.search(message)
+    ]
+    return whole, sorted(with_fields, key=lambda found: -found[2])  # the most words, where two leave as many
+
+
+def _key(text: str) -> str:
+    """Return a text without what may differ where it is shown: line breaks, its last full stop."""
+    return " ".join(text.split()).removesuffix(".") if text.strip() else text
 
 
 def _pattern(message: str) -> re.Pattern:
-    """Return what a message looks like once its fields are filled in.
-
-    One that begins with a field does not begin with what was said before it, such as a sentence.
-    """
+    """Return what a message looks like once its fields are filled in."""
     parts = [
-        re.escape(text) + ("(.*?)" if field is not None else "")
+        re.sub(r"(\\?\s)+", r"\\s+", re.escape(text)) + ("(.*?)" if field is not None else "")
         for text, field, *_ in Formatter().parse(message)
     ]
-    parts[0] = re.sub(r"^\(\.\*\?\)", r"((?:(?![.:;] |\n).)*?)", parts[0])
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def _n_letters(message: str) -> int:
-    """Return how long a message is without its fields: the longest one that fits is meant."""
-    return sum(len(text) for text, *_ in Formatter().parse(message))
+    return re.compile(re.sub(r"\\\.$", r"\\.?", "".join(parts)), re.DOTALL)

@@ -187,7 +187,9 @@ def split(data: pd.DataFrame, seed: int = 0, max_distance: float = 0.07) -> Part
     train, val, test = (part[["path", "label"]] for part in (train, others["val"], others["test"]))
     how = f"The folder's own parts are used: {_sizes(train, val, test)}."
     if missing:
-        how += f" There was none for {' and '.join(missing)}: split off train, near-duplicates on one side."
+        how += (
+            " " + f"There was none for {' and '.join(missing)}: split off train, near-duplicates on one side."
+        )
     return Parts(train, val, test, " ".join([how, *copies, *said]))
 
 
