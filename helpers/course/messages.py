@@ -1,4 +1,4 @@
-"""What the helpers say to learners, taken from their source: the blocks of `helpers/language/vi.po`.
+"""What helpers and lessons' figures say, taken from their source: the blocks of `helpers/language/vi.po`.
 
 A message is a text of several words, or a label in a figure; of an f-string, the fields are numbered. Which
 of them are ever shown cannot be known from the source. What is not needs no translation: tests find what is
@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
+
 from ..runtime import COURSE_FOLDER
+from . import lessons
 
 HELPERS = COURSE_FOLDER / "helpers"
 _WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z]? |[A-Za-z}] [A-Za-z]{2,}")
@@ -29,18 +32,26 @@ def messages(folder: Path = HELPERS) -> dict[str, str]:
         if not module.startswith(("course.", "language.")):
             for text in _texts(ast.parse(path.read_text(encoding="utf-8"))):
                 found.setdefault(text, module)
+    for path in lessons.find(folder=folder.parent / "notebooks"):
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        for text in _texts(ast.parse("\n".join(cell.source for cell in cells)), printed=False):
+            found.setdefault(text, path.stem)
     return found
 
 
-def _texts(tree: ast.Module) -> Iterator[str]:
+def _texts(tree: ast.Module, printed: bool = True) -> Iterator[str]:
     nodes = list(ast.walk(tree))
+    if not printed:  # what a lesson's own code prints stays as it is
+        prints = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"]
+        within = {id(part) for call in prints for part in ast.walk(call)}
+        nodes = [node for node in nodes if id(node) not in within]
     parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
     said = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}  # docstrings
     labels = {id(value) for node in nodes if isinstance(node, ast.Call) for value in _labels(node)}
     for node in nodes:
         is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
-        if (is_text or isinstance(node, ast.JoinedStr)) and id(node) not in parts | said:
-            text = _template(node)
+        if isinstance(node, ast.expr) and (is_text or isinstance(node, ast.JoinedStr)):
+            text = "" if id(node) in parts | said else _template(node)
             is_shown = _WORDS.search(text) or (id(node) in labels and re.search("[A-Za-z]{2}", text))
             if is_shown and not _CODE.search(text):
                 yield text.strip()
@@ -50,6 +61,10 @@ def _labels(call: ast.Call) -> Iterator[ast.expr]:
     """Yield those arguments of a call that a figure shows."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     yield from (keyword.value for keyword in call.keywords if keyword.arg in _LABELS)
+    if ast.unparse(call.func).startswith(("plots.", "explore.")):  # as lessons call them
+        yield from (
+            part for argument in call.args for part in ast.walk(argument) if isinstance(part, ast.expr)
+        )
     if _LABELLING.match(name):
         for argument in call.args:
             yield from argument.elts if isinstance(argument, ast.List) else [argument]
@@ -60,7 +75,7 @@ def _template(node: ast.expr) -> str:
     numbers = iter(range(100))
     parts = node.values if isinstance(node, ast.JoinedStr) else [node]
     return "".join(
-        part.value.replace("{", "{{").replace("}", "}}")
+        str(part.value).replace("{", "{{").replace("}", "}}")
         if isinstance(part, ast.Constant)
         else f"{{{next(numbers)}}}"
         for part in parts
