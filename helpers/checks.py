@@ -22,7 +22,7 @@ class CourseError(ValueError):
 
     def __str__(self) -> str:
         """Return the message in the learner's language."""
-        return language.translated(super().__str__())
+        return language.translated(super().__str__(), names_stay=True)
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks an exception that has this method how it is to be shown."""
@@ -45,7 +45,7 @@ class MissingFile(CourseError, FileNotFoundError):
 
     def __str__(self) -> str:
         """Return the message: FileNotFoundError's own method expects an error number."""
-        return language.translated(ValueError.__str__(self))
+        return language.translated(ValueError.__str__(self), names_stay=True)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:

@@ -43,7 +43,11 @@ def test_a_staircase_has_a_panel_a_task_and_each_steps_price():
     figure = training.staircase(results, "It pays on pets")
     assert "pets, from scratch: 0.55 for 15 s; pets, fine-tuned: 0.95 for 3 s" in figure.alt_text
     assert titles(figure).split("  ")[0].startswith("It pays on pets 20 pets 1,119 photos")
-    assert [text.get_text() for text in figure.axes[1].texts] == ["0.70\n100 s", "0.99\n30 s"]
+    assert [text.get_text() for text in figure.axes[1].texts] == [
+        "0.70\n100 s CPU",
+        "0.99\n30 s CPU",
+        "guessing",
+    ]
     assert png_of(figure).startswith(b"\x89PNG")
 
 
@@ -147,7 +151,7 @@ def test_an_answer_shows_the_photo_its_evidence_and_every_class():
     photo = np.full((32, 32, 3), 128, np.uint8)
     for values, said in (
         ({"dog": 0.98, "cat": 0.02}, "dog: 0.98"),
-        ({"dog": 0.6, "cat": 0.4}, "Neither is sure"),
+        ({"dog": 0.6, "cat": 0.4}, "Not sure"),
     ):
         figure = training.answer(photo, np.ones((2, 2)), pd.Series(values), sure=0.9)
         assert figure.alt_text.startswith(said) and len(figure.axes) == 3

@@ -19,8 +19,11 @@ _NETWORK = [
     ("subnet_conv", "Conv2D"),
     ("subnet_bn", "BatchNormalization"),
     ("block2_conv", "Conv2D"),
+    ("block2_depthwise", "DepthwiseConv2D"),
     ("block2_norm", "BatchNormalization"),
     ("top_conv", "Conv2D"),
+    ("top_norm", "LayerNormalization"),
+    ("dense", "Dense"),
 ]
 
 
@@ -110,6 +113,8 @@ check_early_stopping = Check(
         ([0.5, 0.4, 0.3], 2),
         ([0.9, 0.95, 0.5, 0.6, 0.4, 0.45, 0.3], 3),
         ([0.5, 0.4, 0.4, 0.45, 0.3], 2),
+        ([0.3, 0.4, 0.5, 0.2], 2),
+        ([0.5, 0.499, 0.498, 0.6, 0.4], 1),
     ),
     slips=(
         Slip(

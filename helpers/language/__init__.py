@@ -28,20 +28,24 @@ def is_english() -> bool:
     return os.environ.get(VARIABLE, "en") in ("", "en")
 
 
-def translated(text: str) -> str:
+def translated(text: str, names_stay: bool = False) -> str:
     """Return a text in the learner's language, as far as it is known; with COURSE_LANGUAGE unset, as it is.
+
+    Args:
+        text: in English.
+        names_stay: what fills a field is to be typed, as in an error: a known name stays as it is.
 
     Example:
         >>> from helpers import language
         >>> language.translated("3 of 5 images")
         '3 of 5 images'
     """
-    return text if is_english() else reading(text)[1]
+    return text if is_english() else reading(text, names_stay)[1]
 
 
-def reading(text: str) -> Reading:
+def reading(text: str, names_stay: bool = False) -> Reading:
     """Return the best reading of a text, with how many words it leaves in English."""
-    return _best(text, FOLDER / f"{os.environ[VARIABLE]}.po")
+    return _best(text, FOLDER / f"{os.environ[VARIABLE]}.po", names_stay)
 
 
 def say(text: str, **options: Any) -> None:
@@ -50,26 +54,26 @@ def say(text: str, **options: Any) -> None:
 
 
 @cache
-def _best(text: str, path: Path) -> Reading:
+def _best(text: str, path: Path, names_stay: bool, in_field: bool = False) -> Reading:
     whole, _ = _known(path)
-    if (key := _key(text)) in whole:
+    if (key := _key(text)) in whole and not (names_stay and in_field):
         return 0, whole[key] + text[len(text.removesuffix(".")) :]
     if not (n_words := len(_WORD.findall(text))):
         return 0, text
-    return min([(n_words, text), *_readings(text, path)], key=lambda found: found[0])
+    return min([(n_words, text), *_readings(text, path, names_stay, in_field)], key=lambda found: found[0])
 
 
-def _readings(text: str, path: Path) -> Iterator[Reading]:
+def _readings(text: str, path: Path, names_stay: bool, in_field: bool) -> Iterator[Reading]:
     """Yield what a text says if it was put together, or if fields were filled in."""
     for between in _BETWEEN:
         if between in text:
-            parts = [_best(part, path) for part in text.split(between)]
-            joint = between.replace("and", _best("and", path)[1])
+            parts = [_best(part, path, names_stay, in_field) for part in text.split(between)]
+            joint = between.replace("and", _best("and", path, False)[1])
             yield sum(n for n, _ in parts), joint.join(part for _, part in parts)
     for pattern, translation, n_words in _known(path)[1]:
         match = pattern.fullmatch(text)
         if match and text not in match.groups():
-            fields = [_best(field, path) for field in match.groups()]
+            fields = [_best(field, path, names_stay, in_field=True) for field in match.groups()]
             left = sum(n for n, _ in fields)
             if n_words > 1 or not left:  # "{0} to {1}" stands in many sentences
                 end = "." * text.endswith(".") if translation.endswith(".") else ""

@@ -94,10 +94,11 @@ def staircase(results: pd.DataFrame, finding: str) -> core.DescribedFigure:
             runs, (mean, seconds) = own.loc[own["step"] == step, "accuracy"], means.loc[step]
             places = place + np.linspace(-0.2, 0.2, len(runs)) * (len(runs) > 1)
             axis.scatter(places, runs, color=colour, marker=marker, s=16, alpha=0.6, linewidths=0)
-            price = f"{mean:.2f}\n{seconds:,.0f} s"
+            price = f"{mean:.2f}\n{seconds:,.0f} s CPU"
             axis.text(place, min(runs.min(), mean) - 0.02, price, ha="center", va="top", fontsize=9)
             said.append(f"{task}, {step}: {mean:.2f} for {seconds:,.0f} s")
         axis.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
+        axis.text(len(steps) - 0.5, 0.49, "guessing", ha="right", va="top", fontsize=8, color=core.GREY)
         axis.set_xticks(range(len(steps)), [step.replace(" ", "\n") for step in steps], fontsize=9)
         axis.set_ylim(0.35, 1.02)
         axis.set_title(f"{own['n_train'].iloc[0]:,} {task}", fontsize=10)
@@ -263,10 +264,9 @@ def answer(
         sure: from which probability on an answer counts.
     """
     first, highest = probabilities.index[0], float(probabilities.iloc[0])
-    none = "Neither" if len(probabilities) == 2 else "None"
     is_sure = highest >= sure
     numbers = ", ".join(f"{name} {value:.2f}" for name, value in probabilities.head(5).items())
-    finding = f"{first}: {highest:.2f}" if is_sure else f"{none} is sure: {numbers}"
+    finding = f"{first}: {highest:.2f}" if is_sure else f"Not sure: {numbers}"
     figure, (left, middle, right) = core.new_figure(9, 3, 1, 3, width_ratios=(1, 1, 1.2))
     core.show_image(left, picture, "the photo")
     _draw_heat(middle, picture, heat)
@@ -276,6 +276,6 @@ def answer(
     right.barh(range(len(shown)), shown, color=colour, hatch=hatch, edgecolor="white")
     right.axvline(sure, color=core.GREY, linestyle="--")
     right.set_yticks(range(len(shown)), shown.index)
-    right.set(xlim=(0, 1), xlabel=f"probability (dashed: {sure:g}, from which on it counts)")
+    right.set(xlim=(0, 1), xlabel=f"probability (dashed line: {sure:g}, called sure from there on)")
     figure.suptitle(finding)
     return core.describe(figure, f"{finding}. A photo, where the evidence lies in it, and bars: {numbers}.")

@@ -52,13 +52,15 @@ LAYERS = [
      "by its name"),
     ("first ignored", lambda n, f: learning(n), "What does `first` say?"),
     ("first alone", lambda n, f: [f], "The layers above it"),
-    ("with their kinds", lambda n, f: [layer for layer in from_first(n, f) if "Norm" not in layer[1]],
+    ("with their kinds", lambda n, f: [layer for layer in from_first(n, f) if "Batch" not in layer[1]],
      "names alone"),
-    ("batch norm alone", lambda n, f: [name for name, kind in from_first(n, f) if "Norm" in kind],
+    ("batch norm alone", lambda n, f: [name for name, kind in from_first(n, f) if "Batch" in kind],
      "stay as they"),
     ("by the alphabet", later_in_the_alphabet, "From where on do they learn"),
     ("up to a batch norm", stops_at_the_first_batch_norm, "which of them do not"),
     ("how many", lambda n, f: len(learning(from_first(n, f))), "Walk through the layers"),
+    ("convolutions", lambda n, f: [a for a, kind in from_first(n, f) if kind == "Conv2D"], "Walk through"),
+    ("no norm", lambda n, f: [a for a, kind in from_first(n, f) if "Norm" not in kind], "Walk through"),
 ]  # fmt: skip
 
 # --- exercise 2: early stopping -------------------------------------------------------------------------
@@ -121,6 +123,9 @@ STOPPING = [
     ("first rise", first_rise, "how long ago it was"),
     ("epochs alone", lambda x, p: stopped(x, p)[0], "Go through the losses"),
     ("hard-coded", lambda x, p: (4, 2), "Go through the losses"),
+    ("by 0.09 at least", lambda x, p: stopped(x, p, lambda loss, best: loss < best - 0.09), "Go through"),
+    ("two at least", lambda x, p: stopped(x, max(p, 2)), "Go through the losses"),
+    ("never the first", lambda x, p: (stopped(x, p)[0], max(2, stopped(x, p)[1])), "Go through the losses"),
 ]  # fmt: skip
 
 # --- exercise 3: the accuracies that fit ----------------------------------------------------------------
