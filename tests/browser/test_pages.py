@@ -211,6 +211,18 @@ def test_the_switch_there_and_back_keeps_the_place(name, width, page):
     assert page.evaluate(text, read) == english
 
 
+@pytest.mark.parametrize("name", ["notebooks/glossary", "vi/notebooks/02_stratified_split"])
+def test_in_a_narrow_window_the_switch_stands_beside_the_sites_name(name, page):
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    page.goto((SITE / f"{name}.html").as_uri())
+    called, switch = (page.locator(place).bounding_box() for place in (".header-center", ".other-language"))
+    assert called["x"] + called["width"] <= switch["x"]
+    icons = page.locator(".header-right svg:visible").evaluate_all(
+        "all => all.map(icon => icon.getBoundingClientRect().left)"
+    )
+    assert switch["x"] + switch["width"] <= min(icons)
+
+
 def test_the_switch_is_reached_by_the_keyboard_and_leads_to_the_top_from_there(page):
     page.goto((SITE / "notebooks" / "glossary.html").as_uri())
     page.get_by_role("link", name="Tiếng Việt", exact=True).focus()
