@@ -340,6 +340,19 @@ def test_what_is_not_translated_is_in_english_with_a_mark(course, tmp_path):
     assert translation.solution(polib.POFile()) == "⟨en⟩ Solution"
 
 
+def test_a_master_without_any_translation_is_in_english_and_says_so_once(course, tmp_path):
+    (course / "CHANGES.md").write_text("# Changes\n\nNone [here](README.md#course).\n", encoding="utf-8")
+    translate(course)
+    (course / "notebooks" / "vi" / "readme.po").unlink()
+    assert translation.write_edition(tmp_path / "vi", course)["readme"] == 2
+    note = f"\n{translation.ALL_ENGLISH}\n\n"
+    for name, english in (
+        ("README.md", f"# Course\n{note}[First](notebooks/01_look.ipynb), [this](#course).\n"),
+        ("CHANGES.md", f"# Changes\n{note}None [here](README.md#course).\n"),
+    ):
+        assert (tmp_path / "vi" / name).read_text(encoding="utf-8") == english
+
+
 def test_a_fuzzy_translation_is_not_shown(course, tmp_path):
     translate(course)
     edit(course, "# Lesson 1: Look", "# Lesson 1: Look twice")
@@ -496,5 +509,5 @@ def test_the_commands_list_what_is_missing_and_say_where_the_edition_is(
     assert commands.main(["translate"]) == 0
     assert re.search(r"^glossary +3 +3 +4$", capsys.readouterr().out, re.MULTILINE)
     assert commands.main(["vi"]) == 0
-    assert capsys.readouterr().out.endswith("each with a mark: 14\n")
+    assert capsys.readouterr().out.endswith("still in English: 14\n")
     assert editions.SOLUTION == "Solution" and (tmp_path / "build" / "vi" / "README.md").is_file()

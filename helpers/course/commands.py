@@ -12,7 +12,7 @@ from pathlib import Path
 from .. import checks, datasets, language, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import comparison, domains
-from . import bundle, editions, lessons, meeting, site, slides
+from . import bundle, editions, lessons, meeting, slides
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +105,8 @@ def _parser() -> argparse.ArgumentParser:
         "site",
         _site,
         "make the pages that can be read before anything is installed",
-        "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
+        "In English and in Vietnamese, from the lessons as they are saved, under build/site/, for a server, "
+        "a folder or a stick.",
     )
     add(
         "translate",
@@ -117,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "vi",
         _vi,
         "make the course in Vietnamese",
-        "What has no translation yet is in English there, with a mark. It is left in build/vi.",
+        "What has no translation yet is in English there, and says so. It is left in build/vi.",
     )
     bundled = add(
         "bundle",
@@ -278,6 +279,8 @@ def _meeting(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    from . import site  # whose packages Colab has not
+
     site.build()
     print(f"To read the course, open {lessons.BUILD / 'site' / 'index.html'}")
     return 0
@@ -306,7 +309,7 @@ def _vi(options: argparse.Namespace) -> int:
 
     folder = lessons.BUILD / translation.LANGUAGE
     in_english = sum(translation.write_edition(folder).values())
-    print(f"The course in Vietnamese is in {folder}. Blocks still in English, each with a mark: {in_english}")
+    print(f"The course in Vietnamese is in {folder}. Blocks still in English: {in_english}")
     return 0
 
 

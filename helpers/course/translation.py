@@ -2,7 +2,7 @@
 
 The masters are English. For each notebook and page a file in notebooks/vi/ holds its blocks of prose, with
 the cell's id (in a page the heading) as their context. What a later edit of the English leaves without a
-valid translation is shown in English, with a mark.
+valid translation is shown in English, with a mark; a master without any translation says so once, at its top.
 """
 
 import re
@@ -24,6 +24,7 @@ from . import blocks, editions, lessons, messages
 LANGUAGE = "vi"
 TRANSLATIONS = lessons.MASTERS / LANGUAGE
 ENGLISH = "⟨en⟩ "  # before what is shown in English
+ALL_ENGLISH = '<p lang="vi">Trang này chưa được dịch: nội dung dưới đây bằng tiếng Anh.</p>'
 PAGES = {  # file of translations -> page
     "glossary": "notebooks/glossary.md",
     "when_things_fail": "notebooks/when_things_fail.md",
@@ -229,10 +230,10 @@ def in_vietnamese(
 ) -> str:
     """Return a cell's or a page's Markdown in Vietnamese, and in English, marked, where `known` lacks it.
 
-    `links` is then called on each block.
+    Where nothing at all is known, nothing is marked. `links` is then called on each block.
     """
     made = {
-        block: known.get((unit.context, unit.text)) or marked(unit.text)
+        block: known.get((unit.context, unit.text)) or (marked(unit.text) if known else unit.text)
         for unit, block in units_of(cell, text)
     }
     return blocks.replaced(text, by=lambda block: links(made.get(block, block.text)))
@@ -241,6 +242,11 @@ def in_vietnamese(
 def marked(text: str) -> str:
     """Return a block's English with the mark at its beginning, in a row within the first cell."""
     return re.sub(r"^(\| *)?", lambda bar: (bar[1] or "") + ENGLISH, text, count=1)
+
+
+def in_english(text: str) -> str:
+    """Return Markdown with a note below its title that it has no translation."""
+    return re.sub(r"\A# .+\n?", rf"\g<0>\n{ALL_ENGLISH}\n", text)
 
 
 def notebook(
@@ -267,7 +273,9 @@ def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
     """
     shutil.rmtree(folder, ignore_errors=True)
     editions.copy_what_lessons_need(folder)
-    masters = documents(course)
+    translated = documents(course)
+    others = [page.name for page in course.glob("*.md") if page.name not in PAGES.values()]
+    masters = translated + [Document(name, name, course) for name in others]
     files = {document.place: read(document.name, course / "notebooks" / LANGUAGE) for document in masters}
     anchors = {(folder / d.place).resolve(): _anchors(d, files[d.place]) for d in masters}
     for document in masters:
@@ -278,12 +286,16 @@ def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
         def links(text: str, at: Path = target) -> str:
             return _LINK.sub(lambda link: _led(link, at, anchors), text)
 
+        known = valid(translations)
+        noted = str if known else in_english
         if document.is_notebook:
-            nbformat.write(notebook(document, translations, links), target)
+            made = notebook(document, translations, links)
+            made.cells[0].source = noted(made.cells[0].source)
+            nbformat.write(made, target)
         else:
-            page = in_vietnamese("", document.texts()[""], valid(translations), links)
+            page = noted(in_vietnamese("", document.texts()[""], known, links))
             target.write_text(page, encoding="utf-8", newline="\n")
-    return {document.name: len(missing(document, files[document.place])) for document in masters}
+    return {document.name: len(missing(document, files[document.place])) for document in translated}
 
 
 def _anchors(document: Document, translations: polib.POFile) -> dict[str, str]:
