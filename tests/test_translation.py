@@ -511,3 +511,24 @@ def test_the_commands_list_what_is_missing_and_say_where_the_edition_is(
     assert commands.main(["vi"]) == 0
     assert capsys.readouterr().out.endswith("still in English: 14\n")
     assert editions.SOLUTION == "Solution" and (tmp_path / "build" / "vi" / "README.md").is_file()
+
+
+# --- learning in Vietnamese ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["01_data_survey", "03_augmentation_check"])
+def test_a_lesson_runs_and_speaks_vietnamese(tmp_path, monkeypatch, name):
+    translation.write_edition(tmp_path / "course")
+    monkeypatch.setenv("COURSE_LANGUAGE", "vi")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    notebook = lessons.execute(tmp_path / "course" / "notebooks" / f"{name}.ipynb")
+    shown = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    ]
+    figures = [text for text in shown if text.startswith("Hình: ")]
+    assert len(figures) >= 5 and not [text for text in shown if text.startswith("Figure: ")]
+    checked = [cell.outputs[0].text for cell in notebook.cells if editions.is_check(cell)]
+    assert len(checked) >= 3 and all(text.startswith("Đúng rồi. ") for text in checked), checked
