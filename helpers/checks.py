@@ -21,8 +21,8 @@ class CourseError(ValueError):
     """
 
     def __str__(self) -> str:
-        """Return the message in the learner's language."""
-        return language.translated(super().__str__(), names_stay=True)
+        """Return the message in the learner's language; FileNotFoundError's own method expects a number."""
+        return language.translated(ValueError.__str__(self), names_stay=True)
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks an exception that has this method how it is to be shown."""
@@ -42,10 +42,6 @@ class DataError(CourseError):
 
 class MissingFile(CourseError, FileNotFoundError):
     """A file that is not where it should be. The message names it and says how to get it."""
-
-    def __str__(self) -> str:
-        """Return the message: FileNotFoundError's own method expects an error number."""
-        return language.translated(ValueError.__str__(self), names_stay=True)
 
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:

@@ -379,34 +379,26 @@ def test_a_part_of_the_comparison(drawn, monkeypatch):
     assert measure.func is plan._measure_to_keep and measure.keywords == {"rates": {}}
 
 
-def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):
+@pytest.mark.parametrize(
+    ("study", "options", "n_cells", "path", "workers"),
+    [
+        (autopsy, ["--workers", "1"], 3 * len(autopsy.CHANGES), autopsy.RESULTS, 1),
+        (augmentation, ["--results", "mine.csv", "--workers", "1"], len(augmentation.cells()), "mine.csv", 1),
+        (staircase, ["--results", "mine.csv"], 4 * sum(staircase.SEEDS.values()), "mine.csv", None),
+    ],
+    ids=["autopsy", "augmentation", "staircase"],
+)
+def test_an_experiment_is_run_where_there_are_photos(
+    drawn, monkeypatch, study, options, n_cells, path, workers
+):
     runs = []
     monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
     datasets.load_dog_cat().attrs["source"] = "GitHub"
-    assert commands.main(["autopsy", "--workers", "1"]) == 0
-    cells, path, measure, workers, _ = runs[0]
-    assert len(cells) == 3 * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
-    assert measure is autopsy.measure
-
-
-def test_lesson_3_s_measurement_is_run_where_there_are_photos(drawn, monkeypatch):
-    runs = []
-    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
-    datasets.load_dog_cat().attrs["source"] = "GitHub"
-    assert commands.main(["augmentation", "--results", "mine.csv", "--workers", "1"]) == 0
-    cells, path, measure, workers, _ = runs[0]
-    assert cells == augmentation.cells() and (str(path), workers) == ("mine.csv", 1)
-    assert measure is augmentation.measure
-
-
-def test_the_staircase_is_run_where_there_are_photos(drawn, monkeypatch):
-    runs = []
-    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
-    datasets.load_dog_cat().attrs["source"] = "GitHub"
-    assert commands.main(["staircase", "--results", "mine.csv"]) == 0
-    cells, path, measure, workers, _ = runs[0]
-    assert len(cells) == 4 * sum(staircase.SEEDS.values()) and (str(path), workers) == ("mine.csv", None)
-    assert measure is staircase.measure
+    assert commands.main([study.__name__.rpartition(".")[2], *options]) == 0
+    cells, given_path, measure, given_workers, _ = runs[0]
+    assert len(cells) == n_cells and (str(given_path), given_workers) == (str(path), workers)
+    assert study is not augmentation or cells == augmentation.cells()
+    assert measure is study.measure
 
 
 @pytest.mark.parametrize(

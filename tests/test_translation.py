@@ -407,7 +407,7 @@ def left_behind(course: Path) -> list[str]:
     return [
         f"{name}, {lacking.context}: {lacking.text[:60]}"
         for name in translation.complete(folder)
-        for lacking in translation.missing(masters[name], translation.read(name, folder))
+        for lacking in translation.missing(masters[name].units(), translation.read(name, folder))
     ]
 
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import ModuleType
 
 from .. import checks, datasets, language, runtime
 from ..runtime import COURSE_FOLDER
@@ -348,27 +349,25 @@ def _compare(options: argparse.Namespace) -> int:
 def _autopsy(options: argparse.Namespace) -> int:
     from ..study import autopsy
 
-    if not _photos_are_there():
-        return 1
-    autopsy.run(options.results or autopsy.RESULTS, options.workers)
-    return 0
+    return _run_on_photos(autopsy, options)
 
 
 def _augmentation(options: argparse.Namespace) -> int:
     from ..study import augmentation
 
-    if not _photos_are_there():
-        return 1
-    augmentation.run(options.results or augmentation.RESULTS, options.workers)
-    return 0
+    return _run_on_photos(augmentation, options)
 
 
 def _staircase(options: argparse.Namespace) -> int:
     from ..study import staircase
 
+    return _run_on_photos(staircase, options)
+
+
+def _run_on_photos(experiment: ModuleType, options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
-    staircase.run(options.results or staircase.RESULTS, options.workers)
+    experiment.run(options.results or experiment.RESULTS, options.workers)
     return 0
 
 

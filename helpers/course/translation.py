@@ -194,10 +194,10 @@ def valid(translations: polib.POFile) -> dict[tuple[str, str], str]:
     return {(entry.msgctxt, entry.msgid): entry.msgstr for entry in translations if entry.translated()}
 
 
-def missing(document: Document, translations: polib.POFile) -> list[Unit]:
-    """Return the units of a master that have no valid translation."""
+def missing(units: list[Unit], translations: polib.POFile) -> list[Unit]:
+    """Return the units that have no valid translation."""
     known = valid(translations)
-    return [unit for unit in document.units() if (unit.context, unit.text) not in known]
+    return [unit for unit in units if (unit.context, unit.text) not in known]
 
 
 def update(course: Path = COURSE_FOLDER) -> Iterator[tuple[str, int, int, int]]:
@@ -211,9 +211,8 @@ def update(course: Path = COURSE_FOLDER) -> Iterator[tuple[str, int, int, int]]:
     for name, folder, units in files:
         made = updated(read(name, folder), units)
         write(made, name, folder)
-        known = valid(made)
-        lacking = [unit.text for unit in units if (unit.context, unit.text) not in known]
-        yield name, len(units), len(lacking), sum(len(blocks.words(text).split()) for text in lacking)
+        lacking = missing(units, made)
+        yield name, len(units), len(lacking), sum(len(blocks.words(unit.text).split()) for unit in lacking)
 
 
 def complete(folder: Path = TRANSLATIONS) -> list[str]:
@@ -295,7 +294,7 @@ def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
         else:
             page = noted(in_vietnamese("", document.texts()[""], known, links))
             target.write_text(page, encoding="utf-8", newline="\n")
-    return {document.name: len(missing(document, files[document.place])) for document in translated}
+    return {document.name: len(missing(document.units(), files[document.place])) for document in translated}
 
 
 def _anchors(document: Document, translations: polib.POFile) -> dict[str, str]:

@@ -103,7 +103,7 @@ def _known(path: Path) -> Known:
 
 def _key(text: str) -> str:
     """Return a text without what may differ where it is shown: line breaks, its last full stop."""
-    return " ".join(text.split()).removesuffix(".") if text.strip() else text
+    return " ".join(text.split()).removesuffix(".")
 
 
 def _pattern(message: str) -> re.Pattern:
