@@ -54,7 +54,7 @@ bundle: $(installed)  ## put the course in build/bundle/, for a USB stick or a r
 	@$(python) -m helpers bundle $(addprefix --platform ,$(PLATFORMS)) $(addprefix --python ,$(PYTHONS)) \
 	    $(if $(STUDENT),--student)
 
-site: $(installed) $(site_installed)  ## make the pages that can be read before anything is installed: build/site/
+site: $(installed) $(site_installed)  ## make the pages to read before anything is installed, in both languages: build/site/
 	@$(python) -m helpers site
 
 slides: $(installed)  ## make slides of the lessons, for a teacher: build/slides/

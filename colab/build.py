@@ -194,6 +194,7 @@ def vietnamese_editions(course: Path, repository: Repository, setup_cell: str) -
     """Return the editions of the notebooks whose translation is complete."""
     folder = course / "notebooks" / translation.LANGUAGE
     complete = tuple(translation.complete(folder))
+    setup_cell = setup_cell.replace('language = "en"', f'language = "{translation.LANGUAGE}"')
     made = {}
     for document in translation.documents(course):
         if document.is_notebook and document.name in complete:

@@ -2,6 +2,7 @@
 drive_folder = "MyDrive/Colab Notebooks/TransferLearning"  # @param {type: "string"}
 repository = ""  # @param {type: "string"}
 branch = "main"  # @param {type: "string"}
+language = "en"  # @param ["en", "vi"]
 
 import io
 import os
@@ -83,6 +84,7 @@ if not (course.is_dir() or (folder and take(folder))):
     if not course.is_dir():
         sys.exit("There is no course. Put its zip file into your Drive, and run this cell again.")
 sys.path.insert(0, str(course))
+os.environ["COURSE_LANGUAGE"] = language
 
 from helpers import colab
 

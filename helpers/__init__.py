@@ -3,7 +3,7 @@
 `from helpers import datasets, survey` loads those two and nothing else: TensorFlow comes in only
 with the rooms that need it: framework, and those that import from it (augment, lite, backbones, features,
 classifier, training, transfer, evaluate, explore, distributed; of `study`: strategies, networks, grid,
-comparison, paired, autopsy, augmentation).
+comparison, paired, autopsy, augmentation, staircase).
 
 For the reader are these functions and classes, each under the lesson that uses it first:
 
@@ -19,20 +19,21 @@ Lesson 3, pictures changed at random; `augmentation` is in `helpers.study`:
 Lesson 4, a new head on a base network:
     images.read_many, transfer.build_classifier, transfer.head_of, transfer.warm_up_on_features,
     features.extract, features.forward_of, evaluate.cross_validate, evaluate.score, evaluate.accuracy_interval
-Lesson 5, the base network learns along, and the result is looked at:
-    transfer.base_of, transfer.freeze, transfer.unfreeze, transfer.count_weights,
-    transfer.compile_classifier, transfer.fine_tune, transfer.save, transfer.load,
-    evaluate.predict, evaluate.report, evaluate.summarise_curve,
-    evaluate.worst_mistakes, evaluate.grad_cam, explore.threshold, explore.own_photo,
-    colab.training_folder
+Lesson 5, the base network trains as well, and the result is looked at; `staircase` is in `helpers.study`:
+    transfer.freeze, transfer.unfreeze, transfer.count_weights, transfer.fine_tune, transfer.save,
+    transfer.load, staircase.results, staircase.curves, staircase.right, evaluate.predict,
+    evaluate.summarise_curve, evaluate.worst_mistakes, evaluate.grad_cam, own.inspect, own.Parts,
+    own.model_card, explore.own_photo, runtime.kept, colab.training_folder
 Lesson 6, strategies compared; its modules are in `helpers.study`:
     autopsy.waterfall, autopsy.gaps, domains.load, comparison.results, comparison.table,
     comparison.on_pareto_front, comparison.recommend, grid.rate_losses, grid.grid_cells, grid.measure_with,
     paired.means, paired.difference, paired.differences, paired.boxes, paired.right_answers,
     strategies.bottleneck
+Appendix model_leaves_the_notebook, a model for devices without Keras:
+    own.train_head, explore.threshold
 Appendix your_own_pictures, a folder of one's own from end to end:
-    own.example_folder, own.inspect, own.split, own.train_head, own.fine_tuned, own.compare,
-    own.model_card, own.example_photo, runtime.kept, evaluate.predict_photo, splits.class_weights
+    own.example_folder, own.split, own.fine_tuned, own.compare, own.example_photo,
+    evaluate.predict_photo, splits.class_weights
 
 Besides, `plots` draws the lessons' figures, `exercises` checks answers, `transfer.warm_up` trains a head on
 pictures that are augmented, and `distributed` trains on several devices.

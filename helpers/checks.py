@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from . import language
+
 
 class CourseError(ValueError):
     """What the reader can put right: one sentence says what is wrong, the next one what to do.
@@ -17,6 +19,10 @@ class CourseError(ValueError):
     In a notebook it takes three lines: the line of the cell that led to it, and those sentences. The
     course's own lines in between are not what needs mending.
     """
+
+    def __str__(self) -> str:
+        """Return the message in the learner's language; FileNotFoundError's own method expects a number."""
+        return language.translated(ValueError.__str__(self), names_stay=True)
 
     def _render_traceback_(self) -> list[str]:
         """IPython asks an exception that has this method how it is to be shown."""
@@ -37,8 +43,6 @@ class DataError(CourseError):
 class MissingFile(CourseError, FileNotFoundError):
     """A file that is not where it should be. The message names it and says how to get it."""
 
-    __str__ = ValueError.__str__  # FileNotFoundError's own expects an error number
-
 
 def whole_number(name: str, value: Any, least: int, most: int | None = None) -> None:
     """Refuse what is no whole number from `least` to `most`, where None is without end."""
@@ -54,7 +58,8 @@ def number(name: str, value: Any, least: float = -inf, most: float = inf, above:
     if not real or not least <= value <= most or value <= above or abs(value) == inf:
         low = f"above {above:g}" if above > -inf else f"from {least:g}" if least > -inf else ""
         high = f"to {most:g}" if most < inf else "on" if least > -inf else ""
-        raise CourseError(f"{name} is {shown(value)}. Give a number {low} {high}".rstrip() + ".")
+        span = " ".join(part for part in (low, high) if part)
+        raise CourseError(f"{name} is {shown(value)}. Give a number {span}".rstrip() + ".")
 
 
 def choice(name: str, value: object, allowed: Collection) -> None:

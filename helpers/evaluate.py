@@ -332,20 +332,18 @@ def summarise_curve(accuracy: Sequence[float]) -> pd.Series:
 
     Returns:
         `start`: accuracy at the first point; `slope`: steepest gain from one point to the next;
-        `asymptote`: mean of the last three points.
+        `level`: mean of the last three points.
 
     Raises:
         ValueError: fewer than two points.
 
     Example:
         >>> evaluate.summarise_curve([0.5, 0.8, 0.9, 0.9, 0.9]).round(2).to_dict()
-        {'start': 0.5, 'slope': 0.3, 'asymptote': 0.9}
+        {'start': 0.5, 'slope': 0.3, 'level': 0.9}
     """
     accuracy = np.asarray(accuracy, float)
     if accuracy.ndim != 1 or len(accuracy) < 2 or not np.isfinite(accuracy).all():
         raise checks.CourseError(
             f"accuracy is {checks.shown(accuracy.tolist())}. Give two or more finite numbers, one an epoch."
         )
-    return pd.Series(
-        {"start": accuracy[0], "slope": np.diff(accuracy).max(), "asymptote": accuracy[-3:].mean()}
-    )
+    return pd.Series({"start": accuracy[0], "slope": np.diff(accuracy).max(), "level": accuracy[-3:].mean()})

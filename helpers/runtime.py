@@ -19,7 +19,7 @@ from urllib.request import url2pathname
 
 from tqdm.auto import tqdm
 
-from . import checks
+from . import checks, language
 
 UNFINISHED = ".unfinished-"  # how the names begin of files and folders that are being written
 SEAL = "sha256.txt"
@@ -212,7 +212,7 @@ def is_sealed(folder: Path) -> bool:
 def say_not_kept(path: Path, error: OSError) -> None:
     """Tell the reader that a result could not be kept (a full disk, a read-only folder) but is there."""
     reason = error.strerror or "not everything could be written"
-    print(
+    language.say(
         f"'{path.name}' could not be kept in {path.parent} ({reason}): the work goes on without. "
         "To have it next time, make room or choose another folder, and run this again."
     )
@@ -224,7 +224,7 @@ def progress(items: Iterable, description: str, total: int | None = None) -> tqd
     The bar stays silent when `COURSE_QUIET` is set, as it is while notebooks are executed for
     saving or checking: what they print must be the same in every run.
     """
-    return tqdm(items, desc=description, total=total, leave=False, disable=is_quiet())
+    return tqdm(items, desc=language.translated(description), total=total, leave=False, disable=is_quiet())
 
 
 def is_quiet() -> bool:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from . import checks, runtime, survey
+from . import checks, language, runtime, survey
 
 # scikit-learn is imported by the functions that use it: it takes most of a second.
 
@@ -147,8 +147,6 @@ def class_weights(labels: Iterable) -> dict:
     Example:
         >>> splits.class_weights(["cat"] * 8 + ["dog"] * 2)
         {'cat': 0.625, 'dog': 2.5}
-
-    See also: `oversample`, `undersample`.
     """
     from sklearn.utils.class_weight import compute_class_weight
 
@@ -160,50 +158,6 @@ def class_weights(labels: Iterable) -> dict:
     classes = np.unique(labels)
     weights = compute_class_weight("balanced", classes=classes, y=labels)
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
-
-
-def oversample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Repeat images of the smaller classes, drawn at random, until all classes are as large as the largest.
-
-    Every image stays in at least once. For a training part only: before a split, copies of one image
-    would land on both sides.
-
-    Example:
-        >>> data = datasets.draw_pets(12, seed=0).head(8)
-        >>> data["label"].value_counts().to_dict()
-        {'cat': 6, 'dog': 2}
-        >>> splits.oversample(data)["label"].value_counts().to_dict()
-        {'cat': 6, 'dog': 6}
-
-    See also: `undersample`, `class_weights`.
-    """
-    _check_table(data, seed, runtime.LARGEST_SEED)
-    label = data["label"].to_numpy()
-    largest = np.unique(label, return_counts=True)[1].max()
-    parts = [
-        pd.concat([rows, rows.sample(largest - len(rows), replace=True, random_state=seed)])
-        for _, rows in data.groupby(label)
-    ]
-    return pd.concat(parts)
-
-
-def undersample(data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """Keep as many images of each class, drawn at random, as the smallest class has. Order is kept.
-
-    Example:
-        >>> data = datasets.draw_pets(12, seed=0).head(8)
-        >>> data["label"].value_counts().to_dict()
-        {'cat': 6, 'dog': 2}
-        >>> splits.undersample(data)["label"].value_counts().to_dict()
-        {'cat': 2, 'dog': 2}
-
-    See also: `oversample`, `class_weights`.
-    """
-    _check_table(data, seed, runtime.LARGEST_SEED)
-    label = data["label"].to_numpy()
-    smallest = np.unique(label, return_counts=True)[1].min()
-    chosen = pd.Series(range(len(data))).groupby(label).sample(smallest, random_state=seed)
-    return data.iloc[chosen.sort_values()]
 
 
 def _check_table(data: pd.DataFrame, seed: int, largest_seed: int | None = None) -> None:
@@ -229,7 +183,7 @@ def _group_numbers(data: pd.DataFrame, groups: Sequence[int] | None, max_distanc
         paths = "1 path" if repeated == 1 else f"{repeated} paths"
         raise checks.CourseError(
             f"data holds {paths} more than once: copies of one picture would land in several parts. "
-            "Split first, then oversample the training part."
+            "Split first, then repeat pictures of the training part."
         )
     return near_duplicate_groups(data, max_distance) if groups is None else number
 
@@ -262,7 +216,9 @@ def _check_parts(
                 f"{found}: a part would hold no picture of class '{classes[lacking.argmax()]}'. {mend}"
             )
     if sizes.max() > smallest:
-        print(f"{found}, where the smallest part was to have {smallest}: parts differ from that. {mend}")
+        language.say(
+            f"{found}, where the smallest part was to have {smallest}: parts differ from that. {mend}"
+        )
 
 
 def _check_fractions(fractions: Sequence[float]) -> None:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from . import checks, images, runtime
+from . import checks, images, language, runtime
 
 THUMBNAIL_SIZE = 16
 ROWS_AT_ONCE, DISTANCES_AT_ONCE = 1024, 2**21  # the memory they take is to be the same for any number
@@ -84,7 +84,9 @@ def find_near_duplicates(data: pd.DataFrame, max_distance: float = 0.07, most: i
             closest = found[2].argsort(kind="stable")[:most]
             found = [part[closest] for part in found]
     if n_pairs > most:
-        print(f"{n_pairs:,} pairs are no further apart than {max_distance}: the closest {most:,} are listed.")
+        language.say(
+            f"{n_pairs:,} pairs are no further apart than {max_distance}: the closest {most:,} are listed."
+        )
     paths, (a, b, distance) = data["path"].to_numpy(), found
     pairs = pd.DataFrame({"path_a": paths[a], "path_b": paths[b], "distance": distance.astype(float)})
     return pairs.sort_values("distance", kind="stable", ignore_index=True)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from tqdm.keras import TqdmCallback
 
-from . import checks, runtime
+from . import checks, language, runtime
 from .augment import ImageBatches
 from .features import content_key, layout
 from .framework import keras, tf
@@ -157,9 +157,10 @@ def fit_resumably(
     if past:
         place = f"kept in '{copies[0].kept.parent.name}'"
         if is_finished:
-            print(f"This training is {place}: its {len(past)} epochs are done, and only read.")
+            language.say(f"This training is {place}: its {len(past)} epochs are done, and only read.")
         else:
-            print(f"Going on with the training {place}: {len(past)} of {settings.epochs} epochs are done.")
+            n = f"{len(past)} of {settings.epochs}"
+            language.say(f"Going on with the training {place}: {n} epochs are done.")
     if not is_finished:
         start = model.get_weights()
         try:
@@ -320,7 +321,7 @@ class KeptCopy(keras.callbacks.Callback):
         if sound := _sound_copy(kept):
             shutil.copytree(sound, folder, dirs_exist_ok=True)
         elif kept.is_dir():
-            print(f"The training kept in {kept} is damaged, and begins anew.")
+            language.say(f"The training kept in {kept} is damaged, and begins anew.")
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         unfinished = self.kept.with_name(f"{self.kept.name}.unfinished")

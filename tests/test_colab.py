@@ -405,18 +405,14 @@ SMALLER = {
         "sample(250": "sample(40",
         "reshape(5, 50)": "reshape(5, 8)",
         "cats[:, :10], dogs[:, :10]": "cats[:, :4], dogs[:, :4]",
-        "range(80)": "range(2)",
+        "400 // len": "40 // len",
         "epochs=10": "epochs=2",
         "10, 140)": "10, 30)",
     },
     "05_fine_tuning.ipynb": {
-        "sample(60": "sample(20",
         "224": "64",
-        "range(2)]": "range(1)]",
         "epochs=10": "epochs=3",
-        "epochs=6": "epochs=2",
-        "np.arange(25)": "np.arange(9)",
-        "unfreeze(transfer.base_of(small))": 'unfreeze(transfer.base_of(small), "block7a_expand_conv")',
+        "epochs=16": "epochs=2",
     },
     "06_strategy_comparison.ipynb": {
         "domains.PHOTOS, 96": "domains.PHOTOS, 64",
@@ -439,7 +435,7 @@ SMALLER = {
 
 
 # What says where files lie, or asks the session for something: on Colab it does otherwise than elsewhere.
-OF_THE_SESSION = {"colab", "explore", "runtime", "folder"}
+OF_THE_SESSION = {"colab", "explore", "runtime", "folder", "recipe"}
 
 
 def is_run_in_part(name: str) -> bool:
@@ -826,7 +822,7 @@ def test_drive_keeps_few_large_files_and_no_photos(executed, machine, pictures):
 
 
 @pytest.mark.slow
-def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, pictures, tmp_path):
+def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course, tmp_path):
     name = "05_fine_tuning.ipynb"
     executed(name)
     disturbed = Colab(tmp_path, short_course)
@@ -844,7 +840,7 @@ def test_after_a_disconnect_the_training_goes_on(executed, machine, short_course
     assert log.read_text().startswith(before)  # the epochs from before the interruption were not run again
     assert after["epoch"].tolist() == undisturbed["epoch"].tolist()
     np.testing.assert_allclose(after["val_loss"], undisturbed["val_loss"], rtol=0.02)
-    one_picture = 1.01 / (0.1 * len(pictures))
+    one_picture = 1.01 / 100  # of the drawings to choose by
     assert abs(after["val_accuracy"] - undisturbed["val_accuracy"]).max() <= one_picture
     for ours, theirs in zip(optimizer_state(disturbed), optimizer_state(machine), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=0.1, atol=0.1 * np.abs(theirs).max())

@@ -212,6 +212,21 @@ def test_lab_opens_the_edition_to_learn_from(monkeypatch, master, tmp_path, flag
     assert (tmp_path / "mine" / "01_a.ipynb").exists() == (opened == "mine")
 
 
+def test_lab_opens_the_vietnamese_edition_for_those_who_read_it(monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(commands.subprocess, "call", lambda command, cwd: started.append(command) or 0)
+    monkeypatch.setattr(commands.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(editions, "MY_LESSONS", tmp_path / "mine")
+    monkeypatch.setattr(lessons, "BUILD", tmp_path / "build")
+    monkeypatch.setenv("COURSE_LANGUAGE", "vi")
+    assert commands.main(["lab"]) == 0
+    assert "--LabApp.default_url=/lab/tree/mine_vi" in started[0] and not (tmp_path / "mine").exists()
+    (lesson,) = (tmp_path / "mine_vi").glob("01_*.ipynb")
+    cells = nbformat.read(lesson, as_version=4).cells
+    assert cells[0].source.startswith("# Bài 1") and any("<summary>Lời giải" in cell.source for cell in cells)
+    assert not any("BEGIN SOLUTION" in cell.source for cell in cells)
+
+
 def test_its_links_lead_somewhere(tmp_path):
     editions.write_my_lessons(lessons.find(), tmp_path / "mine")
     for path in (tmp_path / "mine").rglob("*.ipynb"):

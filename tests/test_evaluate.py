@@ -172,6 +172,6 @@ def test_grad_cam_of_three_classes(pets):
 
 def test_summarise_curve():
     found = evaluate.summarise_curve([0.5, 0.8, 0.9, 0.9, 0.96])
-    np.testing.assert_allclose(found[["start", "slope", "asymptote"]], [0.5, 0.3, 0.92])
+    np.testing.assert_allclose(found[["start", "slope", "level"]], [0.5, 0.3, 0.92])
     with pytest.raises(ValueError, match=r"accuracy is \[0.9\]. Give two or more"):
         evaluate.summarise_curve([0.9])

@@ -229,8 +229,8 @@ def test_with_a_path_there_is_nothing_to_press(model, tmp_path):
     ("values", "said"),
     [
         ({"dog": 0.98, "cat": 0.02}, "dog: 0.98."),
-        ({"dog": 0.89, "cat": 0.11}, "Neither is sure: dog 0.89, cat 0.11."),
-        ({"crow": 0.5, "robin": 0.3, "wren": 0.2}, "None is sure: crow 0.50, robin 0.30, wren 0.20."),
+        ({"dog": 0.89, "cat": 0.11}, "Not sure: dog 0.89, cat 0.11."),
+        ({"crow": 0.5, "robin": 0.3, "wren": 0.2}, "Not sure: crow 0.50, robin 0.30, wren 0.20."),
     ],
 )
 def test_neither_where_the_answer_is_unsure(values, said):

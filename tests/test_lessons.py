@@ -13,7 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from helpers import checks, datasets
 from helpers.course import commands, editions, lessons, pages
-from helpers.study import augmentation, autopsy, experiments, grid
+from helpers.study import augmentation, autopsy, experiments, grid, staircase
 
 FIGURE = """\
 import sys
@@ -358,7 +358,8 @@ def test_errors_of_the_learner_are_one_line_without_a_traceback(monkeypatch, cap
 
 
 @pytest.mark.parametrize(
-    "command", [["compare"], ["autopsy"], ["augmentation"], ["compare", "--domains", "dogs and cats"]]
+    "command",
+    [["compare"], ["autopsy"], ["augmentation"], ["staircase"], ["compare", "--domains", "dogs and cats"]],
 )
 def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, command):
     monkeypatch.setattr(experiments, "run", lambda *_: pytest.fail("it runs"))
@@ -374,27 +375,26 @@ def test_a_part_of_the_comparison(drawn, monkeypatch):
     assert (str(path), names, workers) == ("mine.csv", ["digits"], 3)
 
 
-def test_the_autopsy_is_run_where_there_are_photos(drawn, monkeypatch):
+@pytest.mark.parametrize(
+    ("study", "options", "n_cells", "path", "workers"),
+    [
+        (autopsy, ["--workers", "1"], autopsy.SEEDS * len(autopsy.CHANGES), autopsy.RESULTS, 1),
+        (augmentation, ["--results", "mine.csv", "--workers", "1"], len(augmentation.cells()), "mine.csv", 1),
+        (staircase, ["--results", "mine.csv"], 4 * sum(staircase.SEEDS.values()), "mine.csv", None),
+    ],
+    ids=["autopsy", "augmentation", "staircase"],
+)
+def test_an_experiment_is_run_where_there_are_photos(
+    drawn, monkeypatch, study, options, n_cells, path, workers
+):
     runs = []
     monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
     datasets.load_dog_cat().attrs["source"] = "GitHub"
-    assert commands.main(["autopsy", "--workers", "1"]) == 0
-    cells, path, measure, workers, _ = runs[0]
-    assert len(cells) == autopsy.SEEDS * len(autopsy.CHANGES) and (path, workers) == (autopsy.RESULTS, 1)
-    assert measure is autopsy.measure
-    cells, path, measure, *_ = runs[1]
-    assert len(cells) >= autopsy.SEEDS * len(autopsy.SUSPECTS) and path == autopsy.GAP_RESULTS
-    assert measure is autopsy.measure_gap
-
-
-def test_lesson_3_s_measurement_is_run_where_there_are_photos(drawn, monkeypatch):
-    runs = []
-    monkeypatch.setattr(experiments, "run", lambda *arguments: runs.append(arguments))
-    datasets.load_dog_cat().attrs["source"] = "GitHub"
-    assert commands.main(["augmentation", "--results", "mine.csv", "--workers", "1"]) == 0
-    cells, path, measure, workers, _ = runs[0]
-    assert cells == augmentation.cells() and (str(path), workers) == ("mine.csv", 1)
-    assert measure is augmentation.measure
+    assert commands.main([study.__name__.rpartition(".")[2], *options]) == 0
+    cells, given_path, measure, given_workers, _ = runs[0]
+    assert len(cells) == n_cells and (str(given_path), given_workers) == (str(path), workers)
+    assert study is not augmentation or cells == augmentation.cells()
+    assert measure is study.measure
 
 
 @pytest.mark.parametrize(

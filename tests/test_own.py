@@ -328,7 +328,7 @@ def test_the_card_says_what_was_measured(trained):
     assert f"{len(labels) - 1} of {len(labels)} right" in card and "robin 5 of 6" in card
     assert "robin taken for crow (1)" in card and "It was not tried" in card
     assert f"would be right for 6 of {len(labels)}" in card
-    assert "Largest class, in pictures of the smallest: 3.8." in card
+    assert "The largest class has 3.8 times as many pictures as the smallest." in card
     assert card.count("…") == 3 and card._repr_markdown_() == card
     assert len(card.split()) < 300  # half a page
 

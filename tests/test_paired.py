@@ -82,8 +82,9 @@ def test_answers_come_back_from_their_text(n):
     np.testing.assert_array_equal(paired.right_answers(row), right)
 
 
-def test_all_wrong_is_wrong():
-    assert not paired.right_answers(pd.Series(record(HEAD_ONLY, 0, np.zeros(420, bool)))).any()
+def test_where_all_are_wrong_nobody_knows_how_many_they_were():
+    with pytest.raises(checks.CourseError, match="no row with which pictures were right"):
+        paired.right_answers(pd.Series(record(HEAD_ONLY, 0, np.zeros(420, bool))))
 
 
 def test_means_have_both_intervals():

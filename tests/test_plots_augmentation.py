@@ -51,7 +51,7 @@ def test_grid_order_frames_what_is_repeated(twenty):
 
 def test_grid_order_takes_any_order(twenty):
     figure = plots.grid_order(twenty[:7], [6, 5, 4, 3, 2, 1, 0, 6], columns=3)
-    assert figure.get_suptitle().endswith("Right: by the index, 7 of them (repeats in red)")
+    assert figure.get_suptitle().endswith("Right: by the index, 7 of them (repeats framed)")
     assert [bool(axis.images) for axis in figure.axes].count(True) == 7 + 8
     assert (
         plots.grid_order(twenty[:3], [2, 1, 0], columns=3).get_suptitle().endswith("3 of them (none twice)")
@@ -64,7 +64,7 @@ def test_grid_order_takes_any_order(twenty):
         (
             [0.5] * 3,
             [0.5, 0.6, 0.4],
-            "never changes; augmented, its score does",
+            "never changes; on augmented pictures its score does",
             ("one flat line", "up and down"),
         ),
         ([0.5] * 3, [0.4] * 3, "never changes; nor does its score", ("one flat line", "one flat line")),
@@ -73,22 +73,23 @@ def test_grid_order_takes_any_order(twenty):
     ],
 )
 def test_score_by_epoch_says_what_moves(plain, augmented, end, said):
-    figure = plots.score_by_epoch(plain, augmented, "dark means owl")
+    figure = plots.score_by_epoch(plain, augmented)
     assert figure.axes[0].get_title().endswith(end)
     left_alone, anew = alt_text(figure).split("left alone: ")[1].split(". Pictures augmented anew")
     assert said[0] in left_alone and said[1] in anew
 
 
 def test_score_by_epoch_says_what_it_shows():
-    figure = plots.score_by_epoch([0.5] * 4, [0.5, 0.6, 0.4, 0.55], "dark means dog")
+    figure = plots.score_by_epoch([0.5] * 4, [0.5, 0.6, 0.4, 0.5])
     assert "over 4 epochs" in alt_text(figure)
-    assert "dark means dog" in figure.axes[0].get_title()
+    labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert labels == ["left alone: 0.50 ± 0.00", "augmented: 0.50 ± 0.07"]
 
 
 def test_score_by_epoch_says_how_far_augmenting_moves_the_mean():
-    figure = plots.score_by_epoch([0.7] * 4, [0.5, 0.6, 0.4, 0.5], "dark means dog")
+    figure = plots.score_by_epoch([0.7] * 4, [0.5, 0.6, 0.4, 0.5])
     assert "one flat line, mean 0.70" in alt_text(figure)
-    assert "from 0.40 to 0.60, mean 0.50" in figure.alt_text
+    assert "from 0.40 to 0.60, mean 0.50, standard deviation 0.07" in figure.alt_text
 
 
 def test_augmentation_gains_names_what_is_outside_chance():
@@ -100,4 +101,10 @@ def test_augmentation_gains_names_what_is_outside_chance():
     figure = plots.augmentation_gains(pd.DataFrame.from_dict(rows, orient="index"))
     said = alt_text(figure).split("Outside chance: ")[1]
     assert said == "head only, 40 photos, moderate (+2.0); head only, 40 photos, wide (-3.0)."
-    assert figure.axes[0].get_title() == "Outside chance: 2 of 3 gains (filled)"
+    assert figure.axes[0].get_title() == "2 of 3 gains are outside chance (filled)"
+
+
+def test_augmentation_gains_does_not_call_filled_what_is_not():
+    rows = {("moderate", "head only", 40): {"gain": 0.5, "margin": 1.0}}
+    figure = plots.augmentation_gains(pd.DataFrame.from_dict(rows, orient="index"))
+    assert figure.axes[0].get_title() == "0 of 1 gains are outside chance (those would be filled)"

@@ -120,6 +120,15 @@ def test_share_histogram_gives_the_ranges():
     assert titles(figure) == ["From seed to seed, luck: 40 to 60 %; strata: 50 %"]
 
 
+def test_share_histogram_cuts_the_bar_of_a_way_without_luck_and_says_so():
+    axis = plots.share_histogram(
+        {"luck": np.linspace(0.4, 0.6, 100), "strata": [0.5] * 100}, expected=0.5, of="dogs", part="a part"
+    ).axes[0]
+    assert axis.get_ylim()[1] < 10 and [text.get_text() for text in axis.texts] == ["strata: all 100 (cut)"]
+    alike = plots.share_histogram({"strata": [0.5] * 100}, expected=0.5, of="dogs", part="a part").axes[0]
+    assert alike.get_ylim()[1] > 100 and not alike.texts
+
+
 def test_share_histogram_praises_no_strata_that_change_nothing():
     shares = {"without": [0.2, 0.3], "stratified": [0.2, 0.3]}
     figure = plots.share_histogram(shares, expected=0.25, of="robins", part="a part")
@@ -133,8 +142,15 @@ def test_part_counts_are_stacked(pets):
 
 
 def test_leak_gives_the_means():
-    figure = plots.leak({"divided": [0.9, 1.0], "together": [0.5, 0.7]}, "A leak")
-    assert alt_text(figure) == "A leak. Mean accuracy over folds: divided: 0.95; together: 0.60."
+    figure = plots.leak({("A", "divided"): [0.9, 1.0], ("A", "together"): [0.5, 0.7]}, "A leak")
+    assert alt_text(figure) == "A leak. Mean accuracy over folds: A, divided: 0.95; A, together: 0.60."
+
+
+def test_leak_draws_a_way_alike_for_all_models_and_no_mean_of_one():
+    ways = {(model, way): [0.5] for model in "AB" for way in ("together", "fresh")}
+    lines = plots.leak(ways | {("A", "together"): [0.4, 0.6]}, "A leak").axes[0].lines[:-1]
+    assert [line.get_marker() for line in lines] == ["o", "|", "s", "o", "s"]
+    assert [line.get_color() for line in lines if line.get_marker() == "s"] == [lines[2].get_color()] * 2
 
 
 def test_best_of_many_follows_the_best_so_far():
@@ -323,7 +339,7 @@ def test_part_counts_say_how_the_classes_are_divided(parts, title):
 def test_best_of_many_does_not_promise_a_climb():
     alike = np.full((2, 3), 0.5)
     figure = plots.best_of_many(alike, alike + 0.25)
-    assert titles(figure) == ["However many models one tries, the best one looks the same"]
+    assert titles(figure) == ["However many models you try, the best one looks the same"]
     assert "it goes from 0.50 to 0.50; the same models on fresh images go from 0.75 to 0.75" in alt_text(
         figure
     )
@@ -332,7 +348,8 @@ def test_best_of_many_does_not_promise_a_climb():
 def test_many_kinds_are_drawn(pets):
     """Nine, and there are seven colours."""
     scores = {f"way {number}": [0.5, 0.6] for number in range(9)}
-    assert len(plots.leak(scores, "Nine").axes[0].get_yticklabels()) == 9
+    by_way = {("A", way): values for way, values in scores.items()}
+    assert len(plots.leak(by_way, "Nine").axes[0].get_yticklabels()) == 9
     assert len(plots.score_ranges(scores, "Nine").axes[0].get_yticklabels()) == 9
     assert len(plots.scores_by_remedy(pd.DataFrame(scores)).axes[0].get_legend().get_texts()) == 9
 

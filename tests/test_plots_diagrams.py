@@ -5,7 +5,7 @@ def test_the_diagram_of_transfer_learning_says_what_is_kept_and_what_is_new():
     figure = plots.transfer_learning()
     drawn = {" ".join(text.get_text().split()) for text in figure.axes[0].texts}
     assert {"Done before, by others", "In this course", "new head", "cat or dog"} <= drawn
-    assert "the same base network, whose weights are kept, to a new head" in figure.alt_text
+    assert "the same base network, which starts with its weights, to a new head" in figure.alt_text
 
 
 def test_every_lesson_has_its_place_in_the_diagram():

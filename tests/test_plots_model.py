@@ -19,7 +19,7 @@ def png_of(figure) -> bytes:
 
 def test_weights_of_parts_names_the_largest_and_its_share():
     figure = model.weights_of_parts(pd.Series({"block 1": 250, "top": 750}), "ANet")
-    assert "75% of ANet's weights lie in: top" in titles(figure)
+    assert "75% of ANet's weights lie in the top" in titles(figure)
     assert "block 1: 250, top: 750" in figure.alt_text
     assert png_of(figure).startswith(b"\x89PNG")
 
@@ -37,7 +37,8 @@ def test_feature_maps_show_the_channels_that_differ_most():
     picture = np.zeros((8, 8, 3), np.uint8)
     figure = model.feature_maps(picture, {"first": layer}, "Edges", most=2)
     assert "Edges" in titles(figure)
-    assert [axis.get_title() for axis in figure.axes] == ["first", "channel 1", "channel 3"]
+    assert [axis.get_title() for axis in figure.axes] == ["channel 1", "channel 3", ""]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["first", "", ""]
     assert "first (4 by 4 places)" in figure.alt_text
 
 
@@ -67,6 +68,11 @@ def test_a_range_test_says_where_the_loss_is_lowest_and_whether_it_climbs():
     assert "over 50 steps, from 3 at 1e-05." in climbs.alt_text
     stays = model.learning_rate_range(rates[:32], losses[:32])
     assert titles(stays).endswith("and stays there")
+
+
+def test_a_range_test_writes_a_large_loss_without_an_exponent():
+    losses = 0.2 + abs(np.arange(50) - 30.0)
+    assert titles(model.learning_rate_range(np.geomspace(1e-5, 1, 50), losses)).endswith("climbs to 20")
 
 
 def test_single_batches_without_loss_do_not_stretch_the_axis_of_a_range_test():
@@ -120,8 +126,10 @@ def test_the_one_step_is_compared_with_no_other():
 
 
 def test_nine_curves_all_look_different():
-    figure = training.curves_with_bands({f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}, "Nine")
-    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in figure.axes[0].lines}
+    curves = {f"rate {n}": np.array([[n, n + 1]]) for n in range(9)}
+    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "level": 0.6}, index=list(curves))
+    drawn = training.start_slope_level(curves, numbers, "Nine").axes[0].lines[:9]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn}
     assert len(looks) == 9
 
 

@@ -60,6 +60,15 @@ def test_the_band_meets_the_mark():
     assert at_n.min() == pytest.approx(low) and at_n.max() == pytest.approx(high)
 
 
+def test_the_interval_is_close_enough_from_where_the_band_lies_between_the_lines():
+    figure = plots.interval_by_size(0.8, 140)
+    lines = sorted(line.get_ydata()[0] for line in figure.axes[0].lines if line.get_linewidth() < 1)
+    assert lines == pytest.approx([0.78, 0.82])
+    enough = int(re.search(r"from about ([\d,]+) on", figure.alt_text)[1].replace(",", ""))
+    assert 0.8 - binomtest(round(0.8 * enough), enough).proportion_ci(method="wilson").low <= 0.02
+    assert enough == pytest.approx(1.96**2 * 0.8 * 0.2 / 0.02**2, rel=0.1)
+
+
 # --- the sliders ------------------------------------------------------------------------------------------
 
 

@@ -16,25 +16,38 @@ def png_of(figure) -> bytes:
     return figure._repr_mimebundle_()[0]["image/png"]
 
 
-def test_curves_with_bands_describe_their_means():
-    runs = {"small": np.array([[0.5, 0.7], [0.7, 0.9]]), "large": np.array([0.5, 0.4])}
-    figure = training.curves_with_bands(runs, "Large is bad", chance=0.5)
-    assert "small: from 0.60 to 0.80; large: from 0.50 to 0.40" in figure.alt_text
-    assert titles(figure).strip() == "Large is bad"
+def test_start_slope_level_shows_each_number():
+    curves = {"transfer": np.array([[0.5, 0.9]]), "from scratch": np.array([[0.5, 0.5, 0.6]] * 2)}
+    numbers = pd.DataFrame(
+        {"start": [0.5, 0.5], "slope": [0.4, 0.1], "level": [0.7, 0.55]}, index=list(curves)
+    )
+    figure = training.start_slope_level(curves, numbers, "Transfer is ahead")
+    assert "transfer: start 0.50, slope 0.40, level 0.70" in figure.alt_text
+    assert {text.get_text() for text in figure.axes[1].texts} >= {"0.40", "0.10"}
+    assert [line.get_xdata().tolist() for line in figure.axes[0].get_lines()[:2]] == [[1, 2], [1, 2, 3]]
     labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
-    assert labels == ["small (mean of 2, band: all of them)", "large", "guessing"]
+    assert labels == ["transfer", "from scratch (mean of 2, band: all of them)"]
     assert png_of(figure).startswith(b"\x89PNG")
 
 
-def test_start_slope_asymptote_shows_each_number():
-    curves = {"transfer": np.array([[0.5, 0.9]]), "from scratch": np.array([[0.5, 0.6]])}
-    numbers = pd.DataFrame(
-        {"start": [0.5, 0.5], "slope": [0.4, 0.1], "asymptote": [0.7, 0.55]}, index=list(curves)
+def test_a_staircase_has_a_panel_a_task_and_each_steps_price():
+    results = pd.DataFrame(
+        {
+            "task": ["pets"] * 4 + ["photos"] * 2,
+            "step": [*["from scratch"] * 2, *["fine-tuned"] * 2, "from scratch", "fine-tuned"],
+            "n_train": [20] * 4 + [1119] * 2,
+            "accuracy": [0.5, 0.6, 0.9, 1.0, 0.7, 0.99],
+            "cpu_seconds": [10, 20, 3, 3, 100, 30],
+        }
     )
-    figure = training.start_slope_asymptote(curves, numbers, [0, 0.25], "Transfer is ahead")
-    assert "transfer: start 0.50, slope 0.40, asymptote 0.70" in figure.alt_text
-    assert {text.get_text() for text in figure.axes[1].texts} >= {"0.40", "0.10"}
-    np.testing.assert_allclose(figure.axes[0].get_lines()[0].get_xdata(), [0, 0.25])
+    figure = training.staircase(results, "It pays on pets")
+    assert "pets, from scratch: 0.55 for 15 s; pets, fine-tuned: 0.95 for 3 s" in figure.alt_text
+    assert titles(figure).split("  ")[0].startswith("It pays on pets 20 pets 1,119 photos")
+    assert [text.get_text() for text in figure.axes[1].texts] == [
+        "0.70\n100 s CPU",
+        "0.99\n30 s CPU",
+        "guessing",
+    ]
     assert png_of(figure).startswith(b"\x89PNG")
 
 
@@ -106,9 +119,9 @@ def test_confusion_goes_by_name_where_a_class_was_never_predicted():
 
 def test_nine_settings_are_drawn():
     curves = {f"setting {number}": np.array([[0.5, 0.6]]) for number in range(9)}
-    assert len(training.curves_with_bands(curves, "Nine").axes[0].get_legend().get_texts()) == 9
-    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "asymptote": 0.6}, index=list(curves))
-    assert len(training.start_slope_asymptote(curves, numbers, [0, 1], "Nine").axes[1].containers) == 9
+    numbers = pd.DataFrame({"start": 0.5, "slope": 0.1, "level": 0.6}, index=list(curves))
+    figure = training.start_slope_level(curves, numbers, "Nine")
+    assert len(figure.axes[0].get_legend().get_texts()) == len(figure.axes[1].containers) == 9
 
 
 def test_heat_maps_lay_the_heat_over_the_whole_picture():
@@ -138,7 +151,7 @@ def test_an_answer_shows_the_photo_its_evidence_and_every_class():
     photo = np.full((32, 32, 3), 128, np.uint8)
     for values, said in (
         ({"dog": 0.98, "cat": 0.02}, "dog: 0.98"),
-        ({"dog": 0.6, "cat": 0.4}, "Neither is sure"),
+        ({"dog": 0.6, "cat": 0.4}, "Not sure"),
     ):
         figure = training.answer(photo, np.ones((2, 2)), pd.Series(values), sure=0.9)
         assert figure.alt_text.startswith(said) and len(figure.axes) == 3

@@ -1,15 +1,17 @@
 """What Sphinx makes the site of, written without Sphinx. tests/browser/test_pages.py looks at the result."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
 
 import nbformat
+import polib
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from helpers import checks
-from helpers.course import lessons, site
+from helpers.course import editions, lessons, site, translation
 from helpers.runtime import COURSE_FOLDER
 
 DOT = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
@@ -22,6 +24,15 @@ def sources(tmp_path_factory) -> Path:
     """What the course's own site is made of."""
     folder = tmp_path_factory.mktemp("sources")
     site.write_sources(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def vietnamese(tmp_path_factory) -> Path:
+    """What its Vietnamese half is made of."""
+    edition, folder = tmp_path_factory.mktemp("edition"), tmp_path_factory.mktemp("vi")
+    translation.write_edition(edition)
+    site.write_sources(folder, edition, translation.LANGUAGE)
     return folder
 
 
@@ -83,10 +94,66 @@ def test_nothing_names_another_host_but_links():
     assert [path.name for path in files if re.search(r"https?:|//\w", path.read_text(encoding="utf-8"))] == []
 
 
-def test_no_picture_and_no_script_of_another_host_is_on_a_page(sources):
-    for path in sources.rglob("*.md"):
+def test_no_picture_and_no_script_of_another_host_is_on_a_page(sources, vietnamese):
+    for path in [*sources.rglob("*.md"), *vietnamese.rglob("*.md")]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"!\[[^\]]*\]\(https?:|<(img|script|link|iframe)\b", text), path.name
+
+
+def test_both_languages_have_the_same_pages(sources, vietnamese):
+    english, other = (
+        {path.relative_to(folder) for path in folder.rglob("*.md")} for folder in (sources, vietnamese)
+    )
+    assert english == other and len(english) > 15
+
+
+def test_the_sites_own_words_are_in_vietnamese(vietnamese):
+    index = (vietnamese / "index.md").read_text(encoding="utf-8")
+    assert re.findall(":caption: (.+)", index)[:2] == ["Các bài học", "Phụ lục"]
+    assert (vietnamese / "README.md").read_text(encoding="utf-8").count("# Chạy khóa học\n") == 1
+    first = (vietnamese / "notebooks" / "01_data_survey.md").read_text(encoding="utf-8")
+    assert "<summary>Lời giải</summary>" in first and "<summary>Đáp án</summary>" in first
+    assert not re.search("<summary>(Solution|Answer)<", first)
+    words = vietnamese / "locales" / "vi" / "LC_MESSAGES"
+    assert polib.pofile(str(words / "sphinx.po")).find("On this page").msgstr == "Trên trang này"
+    script = (words / "sphinx.js").read_text(encoding="utf-8")
+    assert json.loads(re.search(r"\((.+)\)", script)[1])["messages"]["Searching"] == "Đang tìm"
+
+
+def test_no_word_of_the_site_lacks_its_translation():
+    words = translation.read("vi", site.SPHINX)
+    ours = [*site.contents(lessons.find()), site._RUNNING, editions.SOLUTION]
+    assert [word for word in ours if not words.find(word)] == [] == words.untranslated_entries()
+
+
+def test_a_page_without_translation_is_in_english_and_says_so_once(vietnamese):
+    for path in vietnamese.rglob("*.md"):
+        text = path.read_text(encoding="utf-8")
+        assert text.count(translation.ALL_ENGLISH) == text.startswith("---\nlanguage: en\n---\n# "), path.name
+    assert "language: en" in (vietnamese / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert "language: en" not in (vietnamese / "notebooks" / "glossary.md").read_text(encoding="utf-8")
+
+
+def test_links_of_the_vietnamese_pages_lead_to_vietnamese_pages(vietnamese):
+    n_links = 0
+    for path in vietnamese.rglob("*.md"):
+        for target in re.findall(r"\]\(([^)\s#]+\.md)\b", path.read_text(encoding="utf-8")):
+            if not target.startswith("https:"):
+                n_links += 1
+                assert (path.parent / target).resolve().is_relative_to(vietnamese), (path.name, target)
+                assert (path.parent / target).is_file(), (path.name, target)
+    assert n_links > 100
+
+
+def test_sphinx_is_told_each_language_and_its_folder(monkeypatch, tmp_path):
+    commands = []
+    monkeypatch.setattr(site.subprocess, "run", lambda command, **_: commands.append(command) or done)
+    monkeypatch.setattr(site, "write_sources", lambda *_: None)
+    monkeypatch.setattr(translation, "write_edition", lambda *_: None)
+    done = subprocess.CompletedProcess([], 0, stderr="")
+    site.build(tmp_path)
+    told = [(re.search(r"language=(\w+)", " ".join(command))[1], command[-1]) for command in commands]
+    assert told == [("en_GB", str(tmp_path)), ("vi", str(tmp_path / "vi"))]
 
 
 def test_solutions_are_folded_and_bounds_are_left_out(lesson):
@@ -97,8 +164,10 @@ def test_solutions_are_folded_and_bounds_are_left_out(lesson):
 
 
 def test_outputs_come_with_what_describes_them(lesson):
-    assert '````{image} 01_first_1_0.png\n:class: output\n:alt: "A \\"dot\\": grey."\n````' in lesson
-    assert '<div class="output">\n<table></table>\n</div>' in lesson and "a table" not in lesson
+    assert (
+        '````{image} 01_first_1_0.png\n:class: output language-en\n:alt: "A \\"dot\\": grey."\n````' in lesson
+    )
+    assert '<div class="output" lang="en">\n<table></table>\n</div>' in lesson and "a table" not in lesson
     assert "````{code-block} text\n:class: output\n\n:a:\n" in lesson
 
 

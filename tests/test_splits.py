@@ -174,11 +174,10 @@ def test_split_of_the_photos(photos):
 @pytest.mark.parametrize("divide", [lambda data: splits.split(data, (0.5, 0.5)), splits.folds])
 def test_copies_of_one_picture_are_refused_before_a_split(tmp_path, divide):
     data = datasets.draw_pets(20, 0, tmp_path, size=32)
-    rare = data.drop(data.index[:5])  # ten dogs and five cats
     with pytest.raises(
-        checks.CourseError, match=r"data holds [345] paths more than once.*Split first, then ov"
+        checks.CourseError, match=r"data holds 5 paths more than once.*Split first, then repeat"
     ):
-        divide(splits.oversample(rare))
+        divide(pd.concat([data, data[:5]]))
     with pytest.raises(checks.CourseError, match="data holds 1 path more than once"):
         divide(pd.concat([data, data[:1]]))
 
@@ -197,10 +196,6 @@ def test_a_repeated_index_is_no_matter():
     assert sorted(pd.concat([train, test]).path) == sorted(data.path)
     for part, held_out in splits.folds(data, 5, groups=alone(data)):
         assert len(part) == 16 and len(held_out) == 4
-    shuffled = pd.concat([table(dog=3), table(cat=2)]).sample(frac=1, random_state=0)
-    fewer = splits.undersample(shuffled)
-    assert fewer.label.value_counts().to_dict() == {"cat": 2, "dog": 2}
-    assert fewer.path.tolist() == [path for path in shuffled.path if path in set(fewer.path)]
 
 
 @pytest.fixture
@@ -274,15 +269,14 @@ def test_nothing_is_said_of_the_photos_and_of_drawn_pets(photos, tmp_path, capsy
 @pytest.mark.parametrize(
     "labels", [[1] * 8 + ["dog"] * 8, [True] * 8 + ["dog"] * 8, pd.Categorical([1.5] * 8 + ["dog"] * 8)]
 )
-@pytest.mark.parametrize("divide", [splits.split, splits.folds, splits.oversample, splits.undersample])
+@pytest.mark.parametrize("divide", [splits.split, splits.folds])
 def test_labels_of_two_kinds_are_refused(labels, divide):
     data = table(cat=16).assign(label=labels)
     with pytest.raises(
         checks.CourseError, match=r"and 'dog'\. Make them .*: data\[\"label\"\].*astype\(str\)"
     ):
         divide(data)
-    more = {"groups": alone(data)} if divide in (splits.split, splits.folds) else {}
-    divide(data.assign(label=data["label"].astype(str)), **more)
+    divide(data.assign(label=data["label"].astype(str)), groups=alone(data))
 
 
 @pytest.mark.parametrize(
@@ -300,19 +294,17 @@ def test_labels_of_any_one_kind_are_taken(labels):
     parts = splits.split(data, (0.5, 0.5), groups=alone(data))
     assert [part.label.value_counts().loc[lambda n: n > 0].tolist() for part in parts] == [[4, 4], [4, 4]]
     assert len(splits.folds(data, 4, groups=alone(data))) == 4
-    assert len(splits.undersample(data[3:])) == 10 and len(splits.oversample(data[3:])) == 16
 
 
-@pytest.mark.parametrize("divide", [splits.split, splits.folds, splits.oversample, splits.undersample])
+@pytest.mark.parametrize("divide", [splits.split, splits.folds])
 def test_the_seed_is_0_unless_it_is_given_and_never_negative(divide):
     data = table(cat=40, dog=20)
-    more = {"groups": alone(data)} if divide in (splits.split, splits.folds) else {}
     by_default, with_0, with_1 = (
-        repr(divide(data, **more, **seed)) for seed in ({}, {"seed": 0}, {"seed": 1})
+        repr(divide(data, groups=alone(data), **seed)) for seed in ({}, {"seed": 0}, {"seed": 1})
     )
     assert by_default == with_0 != with_1
     with pytest.raises(checks.CourseError, match="seed is -1"):
-        divide(data, seed=-1, **more)
+        divide(data, seed=-1, groups=alone(data))
 
 
 # --- folds ------------------------------------------------------------------------------------------
@@ -377,21 +369,3 @@ def test_class_weights_make_classes_weigh_the_same():
 def test_weights_of_labels_of_two_kinds_are_refused():
     with pytest.raises(checks.CourseError, match="labels of different kinds, such as 1 and 'dog'"):
         splits.class_weights([1, "dog", "dog"])
-
-
-def test_oversampling_keeps_every_image_and_adds_copies():
-    data = table(cat=30, dog=7, robin=1)
-    more = splits.oversample(data, seed=0)
-    assert more.label.value_counts().to_dict() == {"cat": 30, "dog": 30, "robin": 30}
-    assert set(more.path) == set(data.path)
-    assert more.equals(splits.oversample(data, seed=0))
-    assert not more.equals(splits.oversample(data, seed=1))
-
-
-def test_undersampling_takes_each_image_at_most_once():
-    data = table(cat=30, dog=7)
-    fewer = splits.undersample(data, seed=0)
-    assert fewer.label.value_counts().to_dict() == {"cat": 7, "dog": 7}
-    assert fewer.path.is_unique and set(fewer.path) < set(data.path)
-    assert fewer.equals(splits.undersample(data, seed=0))
-    assert not fewer.equals(splits.undersample(data, seed=1))

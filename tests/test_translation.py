@@ -340,6 +340,19 @@ def test_what_is_not_translated_is_in_english_with_a_mark(course, tmp_path):
     assert translation.solution(polib.POFile()) == "⟨en⟩ Solution"
 
 
+def test_a_master_without_any_translation_is_in_english_and_says_so_once(course, tmp_path):
+    (course / "CHANGES.md").write_text("# Changes\n\nNone [here](README.md#course).\n", encoding="utf-8")
+    translate(course)
+    (course / "notebooks" / "vi" / "readme.po").unlink()
+    assert translation.write_edition(tmp_path / "vi", course)["readme"] == 2
+    note = f"\n{translation.ALL_ENGLISH}\n\n"
+    for name, english in (
+        ("README.md", f"# Course\n{note}[First](notebooks/01_look.ipynb), [this](#course).\n"),
+        ("CHANGES.md", f"# Changes\n{note}None [here](README.md#course).\n"),
+    ):
+        assert (tmp_path / "vi" / name).read_text(encoding="utf-8") == english
+
+
 def test_a_fuzzy_translation_is_not_shown(course, tmp_path):
     translate(course)
     edit(course, "# Lesson 1: Look", "# Lesson 1: Look twice")
@@ -394,7 +407,7 @@ def left_behind(course: Path) -> list[str]:
     return [
         f"{name}, {lacking.context}: {lacking.text[:60]}"
         for name in translation.complete(folder)
-        for lacking in translation.missing(masters[name], translation.read(name, folder))
+        for lacking in translation.missing(masters[name].units(), translation.read(name, folder))
     ]
 
 
@@ -496,5 +509,26 @@ def test_the_commands_list_what_is_missing_and_say_where_the_edition_is(
     assert commands.main(["translate"]) == 0
     assert re.search(r"^glossary +3 +3 +4$", capsys.readouterr().out, re.MULTILINE)
     assert commands.main(["vi"]) == 0
-    assert capsys.readouterr().out.endswith("each with a mark: 14\n")
+    assert capsys.readouterr().out.endswith("still in English: 14\n")
     assert editions.SOLUTION == "Solution" and (tmp_path / "build" / "vi" / "README.md").is_file()
+
+
+# --- learning in Vietnamese ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["01_data_survey", "03_augmentation_check"])
+def test_a_lesson_runs_and_speaks_vietnamese(tmp_path, monkeypatch, name):
+    translation.write_edition(tmp_path / "course")
+    monkeypatch.setenv("COURSE_LANGUAGE", "vi")
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    notebook = lessons.execute(tmp_path / "course" / "notebooks" / f"{name}.ipynb")
+    shown = [
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    ]
+    figures = [text for text in shown if text.startswith("Hình: ")]
+    assert len(figures) >= 5 and not [text for text in shown if text.startswith("Figure: ")]
+    checked = [cell.outputs[0].text for cell in notebook.cells if editions.is_check(cell)]
+    assert len(checked) >= 3 and all(text.startswith("Đúng rồi. ") for text in checked), checked

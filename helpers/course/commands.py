@@ -8,11 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from types import ModuleType
 
-from .. import checks, datasets, runtime
+from .. import checks, datasets, language, runtime
 from ..runtime import COURSE_FOLDER
 from ..study import domains
-from . import bundle, editions, lessons, meeting, site, slides
+from . import bundle, editions, lessons, meeting, slides
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -105,7 +106,8 @@ def _parser() -> argparse.ArgumentParser:
         "site",
         _site,
         "make the pages that can be read before anything is installed",
-        "From the lessons as they are saved, under build/site/, for a server, a folder or a stick.",
+        "In English and in Vietnamese, from the lessons as they are saved, under build/site/, for a server, "
+        "a folder or a stick.",
     )
     add(
         "translate",
@@ -117,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "vi",
         _vi,
         "make the course in Vietnamese",
-        "What has no translation yet is in English there, with a mark. It is left in build/vi.",
+        "What has no translation yet is in English there, and says so. It is left in build/vi.",
     )
     bundled = add(
         "bundle",
@@ -156,7 +158,10 @@ def _parser() -> argparse.ArgumentParser:
         "run what is missing of lesson 3's trainings with and without augmentation",
         "Likewise.",
     )
-    for experiment in (compare, autopsy, augmentation):
+    staircase = add(
+        "staircase", _staircase, "run what is missing of lesson 5's staircase from scratch up", "Likewise."
+    )
+    for experiment in (compare, autopsy, augmentation, staircase):
         experiment.add_argument("--results", type=Path, help="a CSV file of your own")
         experiment.add_argument("--workers", type=int, help="processes; by default one a core")
     return parser
@@ -207,10 +212,17 @@ def _photos_are_there() -> bool:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    folder = lessons.MASTERS
-    if not options.masters and editions.have_solutions(lessons.find()):
+    folder, masters, called = lessons.MASTERS, lessons.find(), editions.SOLUTION
+    if not options.masters and editions.have_solutions(masters):
         folder = editions.MY_LESSONS
-        for path in editions.write_my_lessons(lessons.find(), folder):
+        if not language.is_english():
+            from . import translation
+
+            folder = folder.with_name(f"{folder.name}_{translation.LANGUAGE}")
+            translation.write_edition(lessons.BUILD / translation.LANGUAGE)
+            masters = lessons.find(folder=lessons.BUILD / translation.LANGUAGE / "notebooks")
+            called = translation.solution(translation.read(masters[0].stem))
+        for path in editions.write_my_lessons(masters, folder, called):
             place = Path(folder.name, path.relative_to(folder))
             print(f"{place} is yours and stays; the course's has changed. To get that one, rename yours.")
     settings = [
@@ -265,6 +277,8 @@ def _meeting(options: argparse.Namespace) -> int:
 
 
 def _site(options: argparse.Namespace) -> int:
+    from . import site  # whose packages Colab has not
+
     site.build()
     print(f"To read the course, open {lessons.BUILD / 'site' / 'index.html'}")
     return 0
@@ -293,7 +307,7 @@ def _vi(options: argparse.Namespace) -> int:
 
     folder = lessons.BUILD / translation.LANGUAGE
     in_english = sum(translation.write_edition(folder).values())
-    print(f"The course in Vietnamese is in {folder}. Blocks still in English, each with a mark: {in_english}")
+    print(f"The course in Vietnamese is in {folder}. Blocks still in English: {in_english}")
     return 0
 
 
@@ -325,18 +339,25 @@ def _compare(options: argparse.Namespace) -> int:
 def _autopsy(options: argparse.Namespace) -> int:
     from ..study import autopsy
 
-    if not _photos_are_there():
-        return 1
-    autopsy.run(options.results or autopsy.RESULTS, options.workers)
-    return 0
+    return _run_on_photos(autopsy, options)
 
 
 def _augmentation(options: argparse.Namespace) -> int:
     from ..study import augmentation
 
+    return _run_on_photos(augmentation, options)
+
+
+def _staircase(options: argparse.Namespace) -> int:
+    from ..study import staircase
+
+    return _run_on_photos(staircase, options)
+
+
+def _run_on_photos(experiment: ModuleType, options: argparse.Namespace) -> int:
     if not _photos_are_there():
         return 1
-    augmentation.run(options.results or augmentation.RESULTS, options.workers)
+    experiment.run(options.results or experiment.RESULTS, options.workers)
     return 0
 
 

@@ -129,7 +129,7 @@ def write_student_edition(masters: list[Path], folder: Path) -> None:
     _write(masters, folder / "notebooks", hide_solutions)
 
 
-def write_my_lessons(masters: list[Path], folder: Path = MY_LESSONS) -> list[Path]:
+def write_my_lessons(masters: list[Path], folder: Path = MY_LESSONS, solution: str = SOLUTION) -> list[Path]:
     """Write the edition for those who learn alone: stubs, each followed by its solution, folded.
 
     What somebody has written there is never touched: a lesson is written where there is none, and anew where
@@ -144,7 +144,7 @@ def write_my_lessons(masters: list[Path], folder: Path = MY_LESSONS) -> list[Pat
     for path in masters:
         name = lessons.place(path).as_posix()
         notebook = lessons.publishable(nbformat.read(path, as_version=4))
-        content = nbformat.writes(with_folded_solutions(notebook)).encode()
+        content = nbformat.writes(with_folded_solutions(notebook, solution)).encode()
         target, checksum = folder / name, hashlib.sha256(content).hexdigest()
         if target.exists() and hashlib.sha256(target.read_bytes()).hexdigest() != written.get(name):
             kept += [target] if checksum != written.get(name) else []
@@ -153,7 +153,7 @@ def write_my_lessons(masters: list[Path], folder: Path = MY_LESSONS) -> list[Pat
         target.write_bytes(content)
         written[name] = checksum
     record.write_text(json.dumps(written, indent=1), encoding="utf-8")
-    for path in lessons.MASTERS.glob("*.md"):
+    for path in masters[0].parent.glob("*.md"):
         copy_for_all_systems(path, folder / path.name)
     shutil.rmtree(folder / "figures", ignore_errors=True)
     copy_for_all_systems(lessons.MASTERS / "figures", folder / "figures")

@@ -1,9 +1,11 @@
 """The course as a site to read before anything is installed: saved lessons and pages, made by Sphinx.
 
+It comes in English, and in Vietnamese in a folder vi/ with the same pages, each a link away from the other.
 Nothing is run: the lessons come with their saved outputs. The site asks no other host for anything, and reads
 from a server as from a folder or a stick.
 """
 
+import json
 import os
 import re
 import shutil
@@ -17,16 +19,18 @@ from nbconvert import MarkdownExporter
 
 from .. import checks
 from ..runtime import COURSE_FOLDER
-from . import editions, lessons
+from . import editions, lessons, translation
 
 SPHINX = Path(__file__).with_name("sphinx")  # its settings, and what it needs beside the course's packages
+LOCALES = "locales"  # the folder of its sources where Sphinx looks for translations
 PACKAGES = lessons.BUILD / "site-packages"
 README = "README.md"
 BESIDE = {  # the pages beside the lessons: heading in the contents -> pages
     "Beside the lessons": ["notebooks/glossary.md", "notebooks/when_things_fail.md", README],
     "For teachers and authors": ["notebooks/README.md", "CONTRIBUTING.md", "CHANGELOG.md"],
 }
-_RUNNING = "# Running the course\n\n"  # what the README tells from its first commands on
+ENGLISH = "en_GB"  # as Sphinx calls it
+_RUNNING = "Running the course"  # what the README tells from its first commands on
 _BADGE = re.compile(r"\[!\[Open in Colab\]\(\S+?\)\]\((\S+?)\)")
 _CODE_OR_LINK = re.compile(
     r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)", re.DOTALL
@@ -42,24 +46,49 @@ def contents(masters: Iterable[Path]) -> dict[str, list[str]]:
     return found | BESIDE
 
 
-def write_sources(folder: Path, course: Path = COURSE_FOLDER) -> None:
-    """Write to `folder`, anew, what Sphinx makes the site of: Markdown and pictures, as in `course`."""
+def write_sources(folder: Path, course: Path = COURSE_FOLDER, language: str = ENGLISH) -> None:
+    """Write to `folder`, anew, what Sphinx makes the site of: Markdown and pictures, as in `course`.
+
+    The site's own words are in `language`, as far as a file beside Sphinx's settings has them.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(course / "notebooks" / "figures", folder / "notebooks" / "figures")
+    words = _write_words(folder, language)
     parts = contents(lessons.find(folder=course / "notebooks"))
     pages = {page for part in parts.values() for page in part}
+
+    def write(target: str, text: str, page: str) -> None:
+        if translation.ALL_ENGLISH in text:
+            text = f"---\nlanguage: en\n---\n{text}"
+        (folder / target).with_suffix(".md").write_text(with_links(text, page, pages), encoding="utf-8")
+
     for page in pages:
         path = course / page
-        target = (folder / page).with_suffix(".md")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        text = _lesson(path, target.parent) if path.suffix == ".ipynb" else path.read_text(encoding="utf-8")
+        (folder / page).parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".ipynb":
+            text = _lesson(path, (folder / page).parent, words.get(editions.SOLUTION, editions.SOLUTION))
+        else:
+            text = path.read_text(encoding="utf-8")
         if page == README:
-            start, running = text.split("\n## Two commands\n")
-            table = re.search(r"^## The lessons\n.+?(?=^###? )", running, re.MULTILINE | re.DOTALL)
-            index = f"{start}\n{table[0] if table else ''}\n{_tables_of_contents(parts)}"
-            (folder / "index.md").write_text(with_links(index, page, pages), encoding="utf-8")
-            text = f"{_RUNNING}## Two commands\n{running}"
-        target.write_text(with_links(text, page, pages), encoding="utf-8")
+            start, running = re.split(r"\n(?=## )", text, maxsplit=1)
+            table = re.search(r"^## [^\n]+\n\n\|.+?(?=^###? )", running, re.MULTILINE | re.DOTALL)
+            write("index", f"{start}\n{table[0] if table else ''}\n{_tables_of_contents(parts, words)}", page)
+            note = f"{translation.ALL_ENGLISH}\n\n" if translation.ALL_ENGLISH in start else ""
+            text = f"# {words.get(_RUNNING, _RUNNING)}\n\n{note}{running}"
+        write(page, text, page)
+
+
+def _write_words(folder: Path, language: str) -> dict[str, str]:
+    """Return the site's own words in a language, and write them to where Sphinx and its scripts find them."""
+    words = translation.read(language, SPHINX)
+    place = folder / LOCALES / language / "LC_MESSAGES"
+    if words:
+        place.mkdir(parents=True)
+        translation.write(words, "sphinx", place)
+        said = {word.msgid: word.msgstr or list(word.msgstr_plural.values()) for word in words}
+        script = json.dumps({"locale": language, "messages": said, "plural_expr": "0"})
+        (place / "sphinx.js").write_text(f"Documentation.addTranslations({script});\n", encoding="utf-8")
+    return {word.msgid: word.msgstr for word in words}
 
 
 def with_links(text: str, page: str, pages: Iterable[str]) -> str:
@@ -89,12 +118,21 @@ def build(folder: Path = lessons.BUILD / "site", course: Path = COURSE_FOLDER) -
     Raises:
         CourseError: Sphinx is not installed, or complains, as it does about a link that leads nowhere.
     """
-    sources = lessons.BUILD / "site-sources"
-    write_sources(sources, course)
     shutil.rmtree(folder, ignore_errors=True)
+    _make(folder, course, ENGLISH)
+    vietnamese = lessons.BUILD / "site-vi"
+    translation.write_edition(vietnamese, course)
+    _make(folder / translation.LANGUAGE, vietnamese, translation.LANGUAGE)
+
+
+def _make(folder: Path, course: Path, language: str) -> None:
+    """Make the site of one language."""
+    sources = lessons.BUILD / "site-sources"
+    write_sources(sources, course, language)
     path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
     options = ["--quiet", "--fail-on-warning", "--builder", "html", "--fresh-env", "--jobs", "auto"]
     options += ["--conf-dir", str(SPHINX), "--doctree-dir", str(lessons.BUILD / "site-doctrees")]
+    options += ["--define", f"language={language}", "--define", f"locale_dirs={sources / LOCALES}"]
     command = [sys.executable, "-m", "sphinx", *options, str(sources), str(folder)]
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, encoding="utf-8"
@@ -111,24 +149,24 @@ def build(folder: Path = lessons.BUILD / "site", course: Path = COURSE_FOLDER) -
         )
 
 
-def _tables_of_contents(parts: dict[str, list[str]]) -> str:
+def _tables_of_contents(parts: dict[str, list[str]], words: dict[str, str]) -> str:
     """Return the contents at the side of every page, as MyST writes it."""
     tables = []
     for heading, pages in parts.items():
         names = "\n".join(str(Path(page).with_suffix("")) for page in pages)
-        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{names}\n```\n")
+        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {words.get(heading, heading)}\n\n{names}\n```\n")
     return "\n".join(tables)
 
 
-def _lesson(path: Path, pictures: Path) -> str:
-    """Return a saved lesson as Markdown, its solutions folded, and write its pictures to a folder."""
+def _lesson(path: Path, pictures: Path, solution: str) -> str:
+    """Return a saved lesson as Markdown, each `solution` folded, and write its pictures to a folder."""
     notebook = lessons.without_bounds(nbformat.read(path, as_version=4))
     for cell in notebook.cells:
         if editions.is_solution(cell):
             cell.metadata["solution"] = editions.without_marks(cell.source)
             cell.source = editions.without_solution(cell.source)
     exporter = MarkdownExporter(raw_template=(SPHINX / "lesson.md.j2").read_text(encoding="utf-8"))
-    text, resources = exporter.from_notebook_node(notebook, {"unique_key": path.stem})
+    text, resources = exporter.from_notebook_node(notebook, {"unique_key": path.stem, "solution": solution})
     for name, picture in resources["outputs"].items():
         (pictures / name).write_bytes(picture)
     return str(text)

@@ -2,7 +2,7 @@
 
 The masters are English. For each notebook and page a file in notebooks/vi/ holds its blocks of prose, with
 the cell's id (in a page the heading) as their context. What a later edit of the English leaves without a
-valid translation is shown in English, with a mark.
+valid translation is shown in English, with a mark; a master without any translation says so once, at its top.
 """
 
 import re
@@ -19,11 +19,12 @@ from nbformat import NotebookNode
 
 from .. import checks
 from ..runtime import COURSE_FOLDER
-from . import blocks, editions, lessons
+from . import blocks, editions, lessons, messages
 
 LANGUAGE = "vi"
 TRANSLATIONS = lessons.MASTERS / LANGUAGE
 ENGLISH = "⟨en⟩ "  # before what is shown in English
+ALL_ENGLISH = '<p lang="vi">Trang này chưa được dịch: nội dung dưới đây bằng tiếng Anh.</p>'
 PAGES = {  # file of translations -> page
     "glossary": "notebooks/glossary.md",
     "when_things_fail": "notebooks/when_things_fail.md",
@@ -193,22 +194,25 @@ def valid(translations: polib.POFile) -> dict[tuple[str, str], str]:
     return {(entry.msgctxt, entry.msgid): entry.msgstr for entry in translations if entry.translated()}
 
 
-def missing(document: Document, translations: polib.POFile) -> list[Unit]:
-    """Return the units of a master that have no valid translation."""
+def missing(units: list[Unit], translations: polib.POFile) -> list[Unit]:
+    """Return the units that have no valid translation."""
     known = valid(translations)
-    return [unit for unit in document.units() if (unit.context, unit.text) not in known]
+    return [unit for unit in units if (unit.context, unit.text) not in known]
 
 
 def update(course: Path = COURSE_FOLDER) -> Iterator[tuple[str, int, int, int]]:
     """Update all files, and yield of each its name, and numbers: blocks, those to translate, their words."""
-    folder = course / "notebooks" / LANGUAGE
-    for document in documents(course):
-        units = document.units()
-        made = updated(read(document.name, folder), units)
-        write(made, document.name, folder)
-        lacking = missing(document, made)
-        n_words = sum(len(blocks.words(unit.text).split()) for unit in lacking)
-        yield document.name, len(units), len(lacking), n_words
+    files = [
+        (document.name, course / "notebooks" / LANGUAGE, document.units()) for document in documents(course)
+    ]
+    if (folder := course / "helpers").is_dir():
+        said = [Unit(module, text, "message") for text, module in messages.messages(folder).items()]
+        files.append((LANGUAGE, folder / "language", said))
+    for name, folder, units in files:
+        made = updated(read(name, folder), units)
+        write(made, name, folder)
+        lacking = missing(units, made)
+        yield name, len(units), len(lacking), sum(len(blocks.words(unit.text).split()) for unit in lacking)
 
 
 def complete(folder: Path = TRANSLATIONS) -> list[str]:
@@ -225,10 +229,10 @@ def in_vietnamese(
 ) -> str:
     """Return a cell's or a page's Markdown in Vietnamese, and in English, marked, where `known` lacks it.
 
-    `links` is then called on each block.
+    Where nothing at all is known, nothing is marked. `links` is then called on each block.
     """
     made = {
-        block: known.get((unit.context, unit.text)) or marked(unit.text)
+        block: known.get((unit.context, unit.text)) or (marked(unit.text) if known else unit.text)
         for unit, block in units_of(cell, text)
     }
     return blocks.replaced(text, by=lambda block: links(made.get(block, block.text)))
@@ -237,6 +241,11 @@ def in_vietnamese(
 def marked(text: str) -> str:
     """Return a block's English with the mark at its beginning, in a row within the first cell."""
     return re.sub(r"^(\| *)?", lambda bar: (bar[1] or "") + ENGLISH, text, count=1)
+
+
+def in_english(text: str) -> str:
+    """Return Markdown with a note below its title that it has no translation."""
+    return re.sub(r"\A# .+\n?", rf"\g<0>\n{ALL_ENGLISH}\n", text)
 
 
 def notebook(
@@ -263,7 +272,9 @@ def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
     """
     shutil.rmtree(folder, ignore_errors=True)
     editions.copy_what_lessons_need(folder)
-    masters = documents(course)
+    translated = documents(course)
+    others = [page.name for page in course.glob("*.md") if page.name not in PAGES.values()]
+    masters = translated + [Document(name, name, course) for name in others]
     files = {document.place: read(document.name, course / "notebooks" / LANGUAGE) for document in masters}
     anchors = {(folder / d.place).resolve(): _anchors(d, files[d.place]) for d in masters}
     for document in masters:
@@ -274,12 +285,16 @@ def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
         def links(text: str, at: Path = target) -> str:
             return _LINK.sub(lambda link: _led(link, at, anchors), text)
 
+        known = valid(translations)
+        noted = str if known else in_english
         if document.is_notebook:
-            nbformat.write(notebook(document, translations, links), target)
+            made = notebook(document, translations, links)
+            made.cells[0].source = noted(made.cells[0].source)
+            nbformat.write(made, target)
         else:
-            page = in_vietnamese("", document.texts()[""], valid(translations), links)
+            page = noted(in_vietnamese("", document.texts()[""], known, links))
             target.write_text(page, encoding="utf-8", newline="\n")
-    return {document.name: len(missing(document, files[document.place])) for document in masters}
+    return {document.name: len(missing(document.units(), files[document.place])) for document in translated}
 
 
 def _anchors(document: Document, translations: polib.POFile) -> dict[str, str]:

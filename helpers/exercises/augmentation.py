@@ -91,10 +91,10 @@ check_centre_rotation = Check(
 check_pipeline = Choice(
     right=dict(zip("ABCDEFGH", ["fine", "mistake", "mistake", "fine", "fine", "mistake", "mistake", "fine"])),
     hints={
-        "A": "nothing is stretched, and the animal is mostly in the middle. `images.fit` does the same.",
+        "A": "nothing is stretched, and the animal is mostly in the middle. `images.fit` cuts it out, too.",
         "B": "section 6.2: what does a factor do to numbers whose mean is 0?",
         "C": "section 6.1: which point stays where it is?",
-        "D": "section 3.1: what would the network see at the edges otherwise?",
+        "D": "sections 3.1 and 3.3: what would fill the edges otherwise? How often is a picture sampled?",
         "E": "section 1: is a mirrored cat still a cat?",
         "F": "section 8: which photos are left out, and are they other ones the next time?",
         "G": "section 6.3: is the same picture shown in every epoch?",

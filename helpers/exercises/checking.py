@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, language
 
 
 class NotRight(AssertionError):
     """An answer is missing or wrong. A notebook shows the message alone, without a traceback."""
+
+    def __str__(self) -> str:
+        return language.translated(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -47,9 +50,12 @@ class Check:
     def __call__(self, answer: Callable) -> None:
         """Print that `answer` is right, and why, or raise NotRight with a hint."""
         given = [_call(answer, case) for case in self.cases]
-        wrong = next((n for n, case in enumerate(self.cases) if not same(given[n], self._at(case))), None)
+        right = [self._at(case) for case in self.cases]
+        wrong = next((n for n, value in enumerate(given) if not same(value, right[n])), None)
         if wrong is None:
-            print(f"Right. {self.why}")
+            if any(isinstance(one, set) and len(list(value)) > len(one) for value, one in zip(given, right)):
+                raise NotRight("Not right yet. Nothing is missing, but something is there more than once.")
+            language.say(f"Right. {self.why}")
             return
         for slip in self.slips:
             if all(same(value, slip.wrong(*deepcopy(case))) for value, case in zip(given, self.cases)):
@@ -83,7 +89,7 @@ class Choice:
             raise NotRight(f"Not right yet. {unknown[0]!r} is no choice here: choose from {possible}.")
         wrong = [thing for thing, choice in self.right.items() if given[thing] != choice]
         if not wrong:
-            print(f"Right. {self.why}")
+            language.say(f"Right. {self.why}")
             return
         hint = self.hints.get((wrong[0], given[wrong[0]])) or self.hints[wrong[0]]
         n_right = len(self.right) - len(wrong)
@@ -95,7 +101,7 @@ def done_or(answer: Callable, stand_in: Callable, *arguments: Any) -> Any:
     try:
         return answer(*arguments)
     except NotImplementedError:
-        print(f"`{answer.__name__}` is not done yet: `{stand_in.__name__}` stands in for it.")
+        language.say(f"`{answer.__name__}` is not done yet: `{stand_in.__name__}` stands in for it.")
         return stand_in(*arguments)
 
 

@@ -10,8 +10,20 @@ check_preprocess = Check(
         (np.array([0.0, 51.0, 127.5, 255.0]),),
         (np.array([[0, 100], [200, 255]], np.uint8),),
         (np.array([50, 100], np.uint8),),  # neither black nor white is in it
+        (np.array([0, 1], np.uint8),),  # dark enough to be taken for scaled already
     ),
     slips=(
+        *(
+            Slip(
+                guessed,
+                "A dark picture is mistaken for one that is scaled already: it has no pixel above 1. "
+                "All of yours are from 0 to 255.",
+            )
+            for guessed in (
+                lambda pixels: pixels / 127.5 - 1 if pixels.max() > 1 else pixels,
+                lambda pixels: pixels / 127.5 - 1 if pixels.max() > 1 else pixels * 2.0 - 1,
+            )
+        ),
         Slip(
             lambda pixels: pixels / 255,
             "From 0 to 1: right for other networks. Black should come out as −1.",
@@ -129,5 +141,5 @@ check_diagnosis = Choice(
         ("D", OVERFITTING): "the training loss itself is bad, and does not settle.",
         "D": "look at its loss epoch by epoch, in comparison with a coin's 0.69.",
     },
-    why="Each cause has a sign of its own, and no accuracy alone would have told them apart.",
+    why="Each cause has a sign of its own. B and D show that accuracies alone do not always tell.",
 )

@@ -82,14 +82,15 @@ def model_card(
         f"{', '.join(classes)}. "
         "It names one of them whatever it is shown.",
         "What it learnt from": f"{len(parts.train):,} pictures of {name} "
-        f"({', '.join(f'{n:,} {label}' for label, n in trained.items())}), and ImageNet's photos before. "
-        f"{len(parts.val):,} others chose, {len(parts.test):,} tested.",
+        f"({', '.join(f'{n:,} {label}' for label, n in trained.items())}), after training on ImageNet's "
+        f"photos. Choices were made on {len(parts.val):,} others; {len(parts.test):,} were for the test.",
         "How good it is": f"In the test: {report}. Always saying {commonest} would be right for "
         f"{truth.max()} of {report.n}. Found, class by class: {recalls}. {_mixed_up(confusion)}",
         "Was fine-tuning worth it": _worth(gain),
         "What was wrong with the pictures": f"{len(found.unreadable)} could not be read, "
         f"{len(found.contradictory)} lay in two classes: left out. Pairs of near-duplicates: "
-        f"{len(found.pairs)}. Largest class, in pictures of the smallest: {sizes.max() / sizes.min():.1f}.",
+        f"{len(found.pairs)}. The largest class has {sizes.max() / sizes.min():.1f} times as many pictures "
+        "as the smallest.",
         "How it was made": f"{transfer.base_of(model).name} with a new head, pictures cropped to a square of "
         f"{model.input_shape[1]} pixels. Keras {runtime.version('keras')}, {date.today().isoformat()}.",
         **TO_FILL_IN,

@@ -42,7 +42,14 @@ class Findings:
 
 
 class Parts(NamedTuple):
-    """What `split` made: three tables, and in a sentence or two how they came about."""
+    """What `split` made, or you: three tables, and in a sentence or two how they came about.
+
+    Example:
+        >>> data = datasets.draw_pets(12, seed=0)
+        >>> parts = own.Parts(data[:8], data[8:10], data[10:], "by hand")
+        >>> len(parts.train), parts.how
+        (8, 'by hand')
+    """
 
     train: pd.DataFrame
     val: pd.DataFrame
@@ -180,7 +187,9 @@ def split(data: pd.DataFrame, seed: int = 0, max_distance: float = 0.07) -> Part
     train, val, test = (part[["path", "label"]] for part in (train, others["val"], others["test"]))
     how = f"The folder's own parts are used: {_sizes(train, val, test)}."
     if missing:
-        how += f" There was none for {' and '.join(missing)}: split off train, near-duplicates on one side."
+        how += (
+            " " + f"There was none for {' and '.join(missing)}: split off train, near-duplicates on one side."
+        )
     return Parts(train, val, test, " ".join([how, *copies, *said]))
 
 

@@ -7,7 +7,6 @@ from .data import (
     example_sheet,
     image_pairs,
     image_sizes,
-    leak,
     misses_and_false_alarms,
     pair_distances,
     part_counts,
@@ -30,7 +29,7 @@ from .model import (
     training_against_validation,
     weights_of_parts,
 )
-from .splitting import interval_by_size, k_folds, three_parts
+from .splitting import interval_by_size, k_folds, leak, three_parts
 from .strategies import (
     accuracy_by_cost,
     accuracy_by_size,
@@ -42,10 +41,10 @@ from .strategies import (
 from .training import (
     answer,
     confusion,
-    curves_with_bands,
     heat_maps,
     mistakes,
-    start_slope_asymptote,
+    staircase,
+    start_slope_level,
     threshold_costs,
 )
 
@@ -58,7 +57,6 @@ __all__ = [
     "best_of_many",
     "class_counts",
     "confusion",
-    "curves_with_bands",
     "example_sheet",
     "feature_maps",
     "four_boxes",
@@ -88,7 +86,8 @@ __all__ = [
     "scores_by_remedy",
     "share_histogram",
     "side_by_side",
-    "start_slope_asymptote",
+    "staircase",
+    "start_slope_level",
     "three_parts",
     "threshold_costs",
     "threshold_curve",

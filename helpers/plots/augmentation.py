@@ -91,7 +91,7 @@ def grid_order(
             if number in numbers[:place]:
                 _frame(axis, core.RED, 4)
     distinct = len(set(order))
-    repeats = "repeats in red" if distinct < len(order) else "none twice"
+    repeats = "repeats framed" if distinct < len(order) else "none twice"
     figure.suptitle(
         f"Left: in order, all {len(pictures)}. Right: by the index, {distinct} of them ({repeats})",
         fontsize=10,
@@ -103,36 +103,41 @@ def grid_order(
     )
 
 
-def score_by_epoch(plain: Sequence[float], augmented: Sequence[float], rule: str) -> core.DescribedFigure:
-    """Draw an unchanging rule's accuracy over epochs, on validation pictures left alone and augmented.
+def score_by_epoch(plain: Sequence[float], augmented: Sequence[float]) -> core.DescribedFigure:
+    """Draw an unchanging classifier's accuracy over epochs, on validation pictures left alone and augmented.
 
     Args:
         plain: accuracy in each epoch (0-1) on the pictures as they are.
         augmented: accuracy in each epoch (0-1) when they are augmented anew.
-        rule: what the rule says, for the title.
 
     The title says whether the score changes from epoch to epoch, in one case and in the other.
     """
     figure, axis = core.new_figure(7, 3)
     epochs = np.arange(1, len(plain) + 1)
     for number, (name, values) in enumerate({"left alone": plain, "augmented": augmented}.items()):
-        look, label = core.style(number), f"{name}, mean {np.mean(values):.2f}"
+        look, label = core.style(number), f"{name}: {np.mean(values):.2f} ± {np.std(values):.2f}"
         axis.plot(epochs, values, color=look.colour, marker=look.marker, linestyle=look.line, label=label)
     axis.set(xlabel="epoch", ylabel="validation accuracy", xticks=epochs)
-    axis.legend(title="validation pictures", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axis.legend(
+        title="validation pictures,\nmean ± standard deviation",
+        frameon=False,
+        loc="center left",
+        bbox_to_anchor=(1, 0.5),
+    )
     moves = _course(plain) != FLAT, _course(augmented) != FLAT
     end = {
-        (False, True): "augmented, its score does",
+        (False, True): "on augmented pictures its score does",
         (False, False): "nor does its score",
         (True, True): "its score does, augmented or not",
         (True, False): "its score does, where nothing is augmented",
     }
-    axis.set_title(f"The rule “{rule}” never changes; {end[moves]}", fontsize=10)
+    axis.set_title(f"The classifier never changes; {end[moves]}", fontsize=10)
     return core.describe(
         figure,
-        f"Accuracy of a fixed rule over {len(plain)} epochs. Pictures left alone: {_course(plain)}, mean "
-        f"{np.mean(plain):.2f}. Pictures augmented anew in each epoch: {_course(augmented)}, from "
-        f"{min(augmented):.2f} to {max(augmented):.2f}, mean {np.mean(augmented):.2f}.",
+        f"Accuracy of a fixed classifier over {len(plain)} epochs. Pictures left alone: {_course(plain)}, "
+        f"mean {np.mean(plain):.2f}. Pictures augmented anew in each epoch: {_course(augmented)}, from "
+        f"{min(augmented):.2f} to {max(augmented):.2f}, mean {np.mean(augmented):.2f}, "
+        f"standard deviation {np.std(augmented):.2f}.",
     )
 
 
@@ -165,7 +170,8 @@ def augmentation_gains(gains: pd.DataFrame) -> core.DescribedFigure:
     axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.set_xlabel("gain in accuracy, percentage points, with its 95 % interval")
     axis.grid(axis="x", alpha=0.3)
-    axis.set_title(f"Outside chance: {len(sure)} of {len(labels)} gains (filled)", fontsize=10)
+    filled = "those would be filled" if not sure else "filled"
+    axis.set_title(f"{len(sure)} of {len(labels)} gains are outside chance ({filled})", fontsize=10)
     return core.describe(
         figure,
         f"What augmentation adds to the accuracy in {len(labels)} trainings, in percentage points, with 95 % "

@@ -31,6 +31,7 @@ def class_counts(data: pd.DataFrame) -> DescribedFigure:
     figure, axis = new_figure(max(5, 0.9 * len(counts)), 3)
     colours = [style(number).colour for number in range(len(counts))]
     axis.bar_label(axis.bar(counts.index.astype(str), counts, width=0.6, color=colours))
+    axis.margins(y=0.15)  # room for the numbers below the title
     axis.set(title="Number of images in each class", ylabel="images")
     said = _counted(counts) or "no image at all"
     return describe(figure, f"Bar chart, number of images in each class: {said}.")
@@ -220,6 +221,8 @@ def share_histogram(
 ) -> DescribedFigure:
     """Draw how a class's share in a part varies from seed to seed, for each way to split.
 
+    A way whose share is always the same has one high bar: it is cut, and says so.
+
     Args:
         shares: name of the way -> the shares (0-1), one a seed.
         expected: the share in all data.
@@ -228,26 +231,27 @@ def share_histogram(
     """
     figure, axis = new_figure(7, 3.2)
     everything = 100 * np.concatenate([np.asarray(values) for values in shares.values()])
-    bins = np.linspace(everything.min() - 0.25, everything.max() + 0.25, 32)
-    for number, (name, values) in enumerate(shares.items()):
+    shown = np.unique(everything.round(6))
+    step = max(np.diff(shown).min(initial=1), np.ptp(shown) / 40)  # a bar for each count, where they are few
+    bins = np.arange(shown[0] - step / 2, shown[-1] + step, step)
+    heights = {name: np.histogram(100 * np.asarray(values), bins)[0] for name, values in shares.items()}
+    spread = [counts.max() for counts in heights.values() if counts.max() < counts.sum()]
+    top = 1.25 * max(spread, default=max(map(sum, heights.values())))
+    for number, (name, counts) in enumerate(heights.items()):
         colour, _, _, hatch = style(number)
-        axis.hist(
-            100 * np.asarray(values),
-            bins,
-            label=name,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            alpha=0.7,
+        axis.stairs(
+            counts, bins, fill=True, label=name, color=colour, hatch=hatch, edgecolor="white", alpha=0.7
         )
-    axis.set_yscale("log")
+        if counts.max() > top:
+            place = bins[counts.argmax() + 1] + np.ptp(bins) / 100
+            axis.text(place, 0.95 * top, f"{name}: all {counts.max()} (cut)", va="top")
     axis.axvline(100 * expected, color=GREY, linestyle="--")
-    axis.set(xlabel=f"{of} in {part}, in % (dashed: in all data)", ylabel="seeds (logarithmic)")
+    axis.set(xlabel=f"{of} in {part}, in % (dashed: in all data)", ylabel="seeds", ylim=(0, top))
     spans = {name: (100 * min(values), 100 * max(values)) for name, values in shares.items()}
     same = {name: f"{low:.0f} %" for name, (low, high) in spans.items() if f"{low:.0f}" == f"{high:.0f}"}
     luck = [f"{name}: {same.get(name, f'{low:.0f} to {high:.0f} %')}" for name, (low, high) in spans.items()]
     axis.set_title(f"From seed to seed, {'; '.join(luck)}")
-    axis.legend(frameon=False)
+    axis.legend(frameon=False, loc="upper left")
     said = "; ".join(f"{name} {low:.0f} to {high:.0f} %" for name, (low, high) in spans.items())
     return describe(figure, f"Histogram over many seeds of the share of {of} in {part}: {said}.")
 
@@ -294,24 +298,6 @@ def _balance(counts: pd.DataFrame) -> str:
     return f"Of the images in {part}, {here} are {label}; in all parts together, {overall}"
 
 
-def leak(scores: Mapping[str, Sequence[float]], title: str) -> DescribedFigure:
-    """Draw the accuracy in each fold for several ways to split, and their means."""
-    figure, axis = new_figure(7, 0.6 * len(scores) + 1.3)
-    for row, values in enumerate(scores.values()):
-        look = {"color": style(row).colour, "marker": style(row).marker, "linestyle": ""}
-        axis.plot(values, [row] * len(values), alpha=0.5, markersize=7, **look)
-        axis.plot(np.mean(values), row, "|", color="black", markersize=22, markeredgewidth=2)
-        axis.annotate(f"{np.mean(values):.2f}", (np.mean(values), row - 0.34), ha="center", fontsize=9)
-    axis.axvline(0.5, color=GREY, linestyle=":")
-    axis.set_yticks(range(len(scores)), scores)
-    axis.set(
-        xlabel="accuracy on pictures held out (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
-    )
-    axis.set_title(title)
-    said = "; ".join(f"{name}: {np.mean(values):.2f}" for name, values in scores.items())
-    return describe(figure, f"{title}. Mean accuracy over folds: {said}.")
-
-
 def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     """Draw the accuracy of the best model so far, while models are tried one by one on a test set.
 
@@ -340,9 +326,9 @@ def best_of_many(chosen_on: np.ndarray, fresh: np.ndarray) -> DescribedFigure:
     axis.set_ylabel("accuracy of the best so far")
     looks, is_worth = means
     axis.set_title(
-        "The more models one tries on a test set, the better the best one looks"
+        "The more models you try on a test set, the better the best one looks"
         if looks[-1] > looks[0]
-        else "However many models one tries, the best one looks the same"
+        else "However many models you try, the best one looks the same"
     )
     axis.legend(frameon=False, loc="upper left")
     return describe(

@@ -26,7 +26,7 @@ def transfer_learning() -> core.DescribedFigure:
         ),
         below: (
             ("", "white"),
-            ("the same base network\nits weights are kept", PALE_BLUE),
+            ("the same base network\nstarts with its weights", PALE_BLUE),
             ("new head", PALE_ORANGE),
             ("cat or dog", "white"),
         ),
@@ -35,8 +35,8 @@ def transfer_learning() -> core.DescribedFigure:
         "lessons 1 to 3: look\nat them, split, vary",
         "lesson 5: fine-tune it",
         "lesson 4:\ntrain it",
-        "lesson 6:\ncompare strategies",
     )
+    about_all = "lesson 6: compare strategies"
     centres, widths = (1.0, 4.3, 7.2, 9.4), (1.8, 3.4, 1.3, 1.8)
     for height, boxes in rows.items():
         for centre, width, (text, colour) in zip(centres, widths, boxes, strict=True):
@@ -47,15 +47,16 @@ def transfer_learning() -> core.DescribedFigure:
         place = (0.2 + 0.82 * number, 0.98 + 0.82 * number, below - 0.4, below + 0.4)
         axis.imshow(drawings.draw_pet(kind, 3, 96), extent=place, zorder=2)  # in front of its box
     _arrow(axis, (centres[1], above - 0.45), (centres[1], below + 0.45), core.BLUE, 2.5)
-    for centre, lesson in zip(centres, lessons, strict=True):
+    for centre, lesson in zip(centres, lessons):  # the answer has none
         axis.text(centre, 0.7, lesson, ha="center", va="top", fontsize=9)
+    axis.text(5.25, 0, about_all, ha="center", va="bottom", fontsize=9)
     axis.set(aspect="auto", title="Keep what a network has learnt to see; train a new head on a few photos")
     return core.describe(
         figure,
         f"""Diagram of transfer learning, two rows of boxes. Done before, by others: over a million photos
         lead to a base network, to a head, to 1,000 kinds of things. In this course: photos of cats and dogs
-        lead to the same base network, whose weights are kept, to a new head, to the answer cat or dog.
-        Beneath: {"; ".join(" ".join(lesson.split()) for lesson in lessons)}.""",
+        lead to the same base network, which starts with its weights, to a new head, to the answer cat or dog.
+        Beneath: {"; ".join(" ".join(lesson.split()) for lesson in (*lessons, about_all))}.""",
     )
 
 

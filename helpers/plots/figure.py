@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image  # matplotlib brings it
 
-from .. import checks
+from .. import checks, language
 
 # Okabe and Ito's palette (2008): colour-blind readers can tell these apart. In a grey print only the first
 # three differ clearly. Never let colour alone carry a meaning: add a marker, a line style or a hatch.
@@ -58,16 +59,32 @@ class DescribedFigure(Figure):
         if not self.alt_text:
             raise ValueError("This figure has no description. End its function with `describe(...)`.")
         picture = _with_a_palette(self.png(), self.colours)
-        content = {"image/png": picture, "text/plain": f"Figure: {self.alt_text}"}
-        return content, {"image/png": {"alt": self.alt_text}}
+        said = language.translated(self.alt_text)
+        content = {"image/png": picture, "text/plain": f"{language.translated('Figure')}: {said}"}
+        return content, {"image/png": {"alt": said}}
 
     def png(self, dots_per_inch: float = DOTS_PER_INCH) -> bytes:
         """Return the picture as a PNG file's bytes, larger than the one that is saved, and sooner there."""
         buffer = BytesIO()
+        _translate(self)
         self.savefig(
             buffer, format="png", dpi=dots_per_inch, bbox_inches="tight", metadata={"Software": None}
         )
         return buffer.getvalue()
+
+
+def _translate(figure: Figure) -> None:
+    """Put all words of a figure into the learner's language, those at its ticks too."""
+    if language.is_english():
+        return
+    for axis in [axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)]:
+        labels = axis.get_ticklabels()
+        words = [label.get_text() for label in labels]
+        if (new := [language.translated(word) for word in words]) != words:
+            size, rotation = labels[0].get_fontsize(), labels[0].get_rotation()
+            axis.set_ticks(axis.get_ticklocs(), new, fontsize=size, rotation=rotation)
+    for text in figure.findobj(Text):
+        text.set_text(language.translated(text.get_text()))
 
 
 def _with_a_palette(png: bytes, colours: int) -> bytes:

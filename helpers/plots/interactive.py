@@ -11,7 +11,7 @@ from typing import NamedTuple
 import ipywidgets as widgets
 import numpy as np
 
-from .. import checks, colab, runtime
+from .. import checks, colab, language, runtime
 from .data import misses_and_false_alarms
 from .figure import DescribedFigure
 from .splitting import interval_by_size
@@ -35,14 +35,14 @@ class Control(NamedTuple):
     def widget(self) -> widgets.DOMWidget:
         """Return the slider or the box."""
         if isinstance(self.value, bool):
-            return widgets.Checkbox(self.value, description=self.label, indent=False)
+            return widgets.Checkbox(self.value, description=language.translated(self.label), indent=False)
         return widgets.FloatSlider(
             value=self.value,
             min=self.low,
             max=self.high,
             step=self.step,
             readout_format=".2f" if self.step < 1 else ".0f",
-            description=self.label,
+            description=language.translated(self.label),
             style={"description_width": "15em"},
             layout={"width": "34em"},
         )
@@ -119,7 +119,9 @@ class Upload(Interactive):
 
     def widget(self) -> widgets.VBox:
         """Return the button, and under it the figure of what was chosen."""
-        button = widgets.FileUpload(accept="image/*", description="Choose a photo", layout={"width": "14em"})
+        button = widgets.FileUpload(
+            accept="image/*", description=language.translated("Choose a photo"), layout={"width": "14em"}
+        )
         picture = widgets.HTML(as_html(self.still()))
 
         def redraw(change: dict) -> None:

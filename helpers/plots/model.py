@@ -26,7 +26,7 @@ def weights_of_parts(counts: pd.Series, network: str) -> core.DescribedFigure:
     axis.invert_yaxis()
     axis.set_xlim(0, counts.max() / 1e6 * 1.25)
     axis.set_xlabel("weights (millions)")
-    axis.set_title(f"{share.max():.0%} of {network}'s weights lie in: {largest}")
+    axis.set_title(f"{share.max():.0%} of {network}'s weights lie in the {largest}")
     return core.describe(
         figure,
         f"Bars of the number of weights in each part of {network}. "
@@ -74,22 +74,28 @@ def feature_maps(
 
     Args:
         picture: RGB `(height, width, 3)`, 0-255.
-        maps: title of the row -> feature map `(height, width, channels)`, from the first layer to the last.
+        maps: name of the row -> feature map `(height, width, channels)`, from the first layer to the last.
         finding: the title.
         most: channels a row.
     """
     figure, axes = core.new_figure(
-        1.35 * (most + 1), 1.6 * len(maps) + 0.4, len(maps), most + 1, squeeze=False
+        1.35 * (most + 1), 1.6 * len(maps) + 0.6, len(maps), most + 1, squeeze=False
     )
-    for row, (name, layer) in zip(axes, maps.items(), strict=True):
-        core.show_image(row[0], picture, name)
+    left = axes[0, 0].get_gridspec()[:, 0]
+    for axis in axes[:, 0]:
+        axis.remove()
+    core.show_image(figure.add_subplot(left), picture)
+    for row, (name, layer) in zip(axes[:, 1:], maps.items(), strict=True):
+        row[0].set_ylabel(name, fontsize=8)
         liveliest = np.sort(layer.std(axis=(0, 1)).argsort(kind="stable")[::-1][:most])
         for axis in row:
-            axis.set_axis_off()
-        for axis, channel in zip(row[1:], liveliest):
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        for axis, channel in zip(row, liveliest):
             axis.imshow(layer[..., channel], cmap="inferno", interpolation="nearest")
             axis.set_title(f"channel {channel}", fontsize=8)
     figure.suptitle(finding, fontsize=11)
+    figure.supxlabel("each channel from its lowest value (black) to its highest (yellow)", fontsize=8)
     sizes = [f"{name.splitlines()[0]} ({m.shape[0]} by {m.shape[1]} places)" for name, m in maps.items()]
     fewest = min(layer.shape[-1] for layer in maps.values())
     shown = f"{most} channels" if fewest >= most else f"up to {most} channels"
@@ -224,7 +230,7 @@ def learning_rate_range(rates: Sequence[float], losses: Sequence[float]) -> core
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     lowest = smooth.argmin()
     low, last = smooth.iloc[lowest], smooth.iloc[-1]
-    end = f"then climbs to {last:.1g}" if last > 2 * low else "and stays there"
+    end = f"then climbs to {float(f'{last:.1g}'):g}" if last > 2 * low else "and stays there"
     finding = f"The loss falls to {low:.1g} near a rate of {rates[lowest]:.1g}, {end}"
     axis.set_title(finding)
     return core.describe(

@@ -1,13 +1,15 @@
 """Diagrams of what the parts of a data set are for, and how far a score on one may be off: lesson 2."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, new_figure, style
 
 CLOSED = "#E8E8E8"  # the colour of what is not asked
-SIZES = np.unique(np.geomspace(1, 250, 80).round().astype(int)) * 20  # so shares in steps of 0.05 are counts
+SIZES = np.unique(np.geomspace(1, 250, 400).round().astype(int)) * 20  # so shares in steps of 0.05 are counts
+CLOSE = 0.02  # the distance from an accuracy that two lines mark
+TICKS = (20, 50, 100, 200, 500, 1000, 2000, 5000)
 WHITE = {"color": "white", "pad": 1.5}  # a box behind words on a hatch
 
 
@@ -69,6 +71,26 @@ def k_folds(n_folds: int = 5) -> DescribedFigure:
     )
 
 
+def leak(scores: Mapping[tuple[str, str], Sequence[float]], title: str) -> DescribedFigure:
+    """Draw accuracies by `(model, way to split)`, one a fold, and the mean where there are several."""
+    figure, axis = new_figure(7, 0.6 * len(scores) + 1.3)
+    ways = list(dict.fromkeys(way for _, way in scores))
+    for row, ((_, way), values) in enumerate(scores.items()):
+        look = {"color": style(ways.index(way)).colour, "marker": style(ways.index(way)).marker}
+        axis.plot(values, [row] * len(values), alpha=0.6, markersize=7, linestyle="", **look)
+        if len(values) > 1:
+            axis.plot(np.mean(values), row, "|", color="black", markersize=22, markeredgewidth=2)
+        axis.annotate(f"{np.mean(values):.2f}", (np.mean(values), row - 0.34), ha="center", fontsize=9)
+    axis.axvline(0.5, color=GREY, linestyle=":")
+    axis.set_yticks(range(len(scores)), [f"{model},\n{way}" for model, way in scores])
+    axis.set(
+        xlabel="accuracy on pictures held out (bar: mean; dotted: one half)", ylim=(len(scores) - 0.5, -0.7)
+    )
+    axis.set_title(title)
+    said = "; ".join(f"{model}, {way}: {np.mean(values):.2f}" for (model, way), values in scores.items())
+    return describe(figure, f"{title}. Mean accuracy over folds: {said}.")
+
+
 def interval_by_size(accuracy: float, n: int) -> DescribedFigure:
     """Draw the 95 % interval (Wilson, 1927) of an accuracy by the number of images, and mark one of them.
 
@@ -84,15 +106,21 @@ def interval_by_size(accuracy: float, n: int) -> DescribedFigure:
     low, high = _interval(right, n)
     axis.plot([n, n], [low, high], color=BLACK, marker="_", markersize=12, linewidth=2.5)
     axis.plot(n, right / n, "o", color=ORANGE, markeredgecolor=BLACK, markersize=8, zorder=3)
+    for line in (accuracy - CLOSE, accuracy + CLOSE):
+        axis.axhline(line, color=BLACK, linewidth=0.6)
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.set(xlabel="images in the test set (logarithmic)", ylabel="accuracy (0 to 1)", ylim=(0.2, 1.02))
+    axis.set_xticks(TICKS, [f"{tick:,}" for tick in TICKS])
+    axis.minorticks_off()
+    axis.set(xlabel="images in the test set (logarithmic)", ylabel=f"accuracy (thin lines: {CLOSE} off)")
+    axis.set_ylim(accuracy - 0.22, min(accuracy + 0.22, 1.02))
+    enough = SIZES[np.flatnonzero((lows < accuracy - CLOSE) | (highs > accuracy + CLOSE))[-1] + 1]
     finding = f"{right:,} of {n:,} right: between {low:.3f} and {high:.3f}"
     axis.set_title(finding)
     return describe(
         figure,
         f"""Band of the 95 % interval of an accuracy of {accuracy:.2f}, the narrower the more images there
-        are, from {SIZES[0]} to {SIZES[-1]:,}. Marked: {finding}.""",
+        are, from {SIZES[0]} to {SIZES[-1]:,}; from about {enough:,} on it is no further off than {CLOSE}.
+        Marked: {finding}.""",
     )
 
 

@@ -12,45 +12,18 @@ from matplotlib.ticker import MaxNLocator
 from . import figure as core
 
 
-def curves_with_bands(
-    curves: Mapping[str, np.ndarray],
-    finding: str,
-    metric: str = "validation accuracy",
-    epochs: Sequence[float] | None = None,
-    chance: float | None = None,
-) -> core.DescribedFigure:
-    """Draw a metric against epochs: each setting's mean as a line, its runs as a band from low to high.
-
-    Args:
-        curves: name -> array `(runs, points)`; the runs of one setting have as many points.
-        finding: the title.
-        metric: what is measured, with its unit, for the axis.
-        epochs: after how many epochs each point was measured; 0, 1, 2 … if left out.
-        chance: what guessing would reach, drawn as a line; None for none.
-    """
-    figure, axis = core.new_figure(7, 3.4)
-    said = _draw_curves(axis, curves, epochs)
-    if chance is not None:
-        axis.axhline(chance, color=core.GREY, linestyle=":", label="guessing")
-    axis.set_ylabel(metric)
-    axis.legend(frameon=False, fontsize=9)
-    axis.set_title(finding)
-    return core.describe(figure, f"{finding}. Curves of {metric} over epochs. {'; '.join(said)}.")
-
-
-def start_slope_asymptote(
-    curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, epochs: Sequence[float], finding: str
+def start_slope_level(
+    curves: Mapping[str, np.ndarray], numbers: pd.DataFrame, finding: str
 ) -> core.DescribedFigure:
     """Draw learning curves beside the three numbers of the tutorial's figure 1, as bars.
 
     Args:
-        curves: name -> validation accuracy, array `(runs, points)`.
-        numbers: one row a curve, by its name; columns `start`, `slope`, `asymptote`.
-        epochs: after how many epochs each point was measured.
+        curves: name -> validation accuracy after each epoch, array `(runs, epochs)`.
+        numbers: one row a curve, by its name; columns `start`, `slope`, `level`.
         finding: the title.
     """
     figure, (left, right) = core.new_figure(10, 3.7, 1, 2, width_ratios=(1.6, 1))
-    _draw_curves(left, curves, epochs)
+    _draw_curves(left, curves)
     left.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
     left.set_ylabel("validation accuracy")
     left.legend(frameon=False, fontsize=9, loc="lower right")
@@ -67,12 +40,13 @@ def start_slope_asymptote(
             label=name,
         )
         right.bar_label(bars, [f"{value:.2f}" for value in row], fontsize=8)
-    right.set_xticks(range(numbers.shape[1]), numbers.columns)
-    right.set_ylabel("accuracy (slope: gain a measurement)")
+    labels = {"slope": "slope\n(most gained in one epoch)"}
+    right.set_xticks(range(numbers.shape[1]), [labels.get(name, name) for name in numbers])
+    right.set_ylabel("validation accuracy")
     right.set_ylim(0, 1.1)
     figure.suptitle(finding, fontsize=11)
     said = [
-        f"{name}: start {row['start']:.2f}, slope {row['slope']:.2f}, asymptote {row['asymptote']:.2f}"
+        f"{name}: start {row['start']:.2f}, slope {row['slope']:.2f}, level {row['level']:.2f}"
         for name, row in numbers.iterrows()
     ]
     return core.describe(
@@ -80,28 +54,60 @@ def start_slope_asymptote(
     )
 
 
-def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray], epochs: Sequence[float] | None) -> list[str]:
-    """Draw mean and band of each setting; return what each does, in words."""
-    said = []
+def _draw_curves(axis: Axes, curves: Mapping[str, np.ndarray]) -> None:
+    """Draw mean and band of each setting against epochs."""
     for number, (name, runs) in enumerate(curves.items()):
-        runs = np.atleast_2d(runs)
-        places = np.arange(runs.shape[1]) if epochs is None else np.asarray(epochs)
-        (colour, marker, line, _), mean = core.style(number), runs.mean(axis=0)
-        axis.fill_between(places, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
+        (colour, marker, line, _), epochs = core.style(number), np.arange(1, runs.shape[1] + 1)
+        axis.fill_between(epochs, runs.min(axis=0), runs.max(axis=0), color=colour, alpha=0.18, linewidth=0)
         axis.plot(
-            places,
-            mean,
+            epochs,
+            runs.mean(axis=0),
             color=colour,
             marker=marker,
             linestyle=line,
             markersize=3.5,
             label=name if len(runs) == 1 else f"{name} (mean of {len(runs)}, band: all of them)",
         )
-        said.append(f"{name}: from {mean[0]:.2f} to {mean[-1]:.2f}")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("epochs of training")
     axis.grid(alpha=0.3)
-    return said
+
+
+def staircase(results: pd.DataFrame, finding: str) -> core.DescribedFigure:
+    """Draw the test accuracy of steps that build on one another, with their price, a panel a task.
+
+    Args:
+        results: a row a run; columns `task`, `step` (in their order), `n_train`, `accuracy` (0-1) and
+            `cpu_seconds`.
+        finding: the title.
+    """
+    tasks = list(dict.fromkeys(results["task"]))
+    figure, axes = core.new_figure(5 * len(tasks), 3.9, 1, len(tasks), sharey=True, squeeze=False)
+    said = []
+    for number, (axis, task) in enumerate(zip(axes[0], tasks)):
+        own = results[results["task"] == task]
+        steps = list(dict.fromkeys(own["step"]))
+        means = own.groupby("step", sort=False)[["accuracy", "cpu_seconds"]].mean()
+        colour, marker, _, _ = core.style(number)
+        axis.stairs(means["accuracy"], np.arange(len(steps) + 1) - 0.5, baseline=None, color=colour, lw=2)
+        for place, step in enumerate(steps):
+            runs, (mean, seconds) = own.loc[own["step"] == step, "accuracy"], means.loc[step]
+            places = place + np.linspace(-0.2, 0.2, len(runs)) * (len(runs) > 1)
+            axis.scatter(places, runs, color=colour, marker=marker, s=16, alpha=0.6, linewidths=0)
+            price = f"{mean:.2f}\n{seconds:,.0f} s CPU"
+            axis.text(place, min(runs.min(), mean) - 0.02, price, ha="center", va="top", fontsize=9)
+            said.append(f"{task}, {step}: {mean:.2f} for {seconds:,.0f} s")
+        axis.axhline(0.5, color=core.GREY, linestyle=":", linewidth=1)
+        axis.text(len(steps) - 0.5, 0.49, "guessing", ha="right", va="top", fontsize=8, color=core.GREY)
+        axis.set_xticks(range(len(steps)), [step.replace(" ", "\n") for step in steps], fontsize=9)
+        axis.set_ylim(0.35, 1.02)
+        axis.set_title(f"{own['n_train'].iloc[0]:,} {task}", fontsize=10)
+        axis.grid(axis="y", alpha=0.3)
+    axes[0, 0].set_ylabel("test accuracy (dots: single runs)")
+    figure.suptitle(finding, fontsize=11)
+    return core.describe(
+        figure, f"{finding}. Stairs of test accuracy, with the processor's seconds. {'; '.join(said)}."
+    )
 
 
 def confusion(table: pd.DataFrame) -> core.DescribedFigure:
@@ -258,10 +264,9 @@ def answer(
         sure: from which probability on an answer counts.
     """
     first, highest = probabilities.index[0], float(probabilities.iloc[0])
-    none = "Neither" if len(probabilities) == 2 else "None"
     is_sure = highest >= sure
     numbers = ", ".join(f"{name} {value:.2f}" for name, value in probabilities.head(5).items())
-    finding = f"{first}: {highest:.2f}" if is_sure else f"{none} is sure: {numbers}"
+    finding = f"{first}: {highest:.2f}" if is_sure else f"Not sure: {numbers}"
     figure, (left, middle, right) = core.new_figure(9, 3, 1, 3, width_ratios=(1, 1, 1.2))
     core.show_image(left, picture, "the photo")
     _draw_heat(middle, picture, heat)
@@ -271,6 +276,6 @@ def answer(
     right.barh(range(len(shown)), shown, color=colour, hatch=hatch, edgecolor="white")
     right.axvline(sure, color=core.GREY, linestyle="--")
     right.set_yticks(range(len(shown)), shown.index)
-    right.set(xlim=(0, 1), xlabel=f"probability (dashed: {sure:g}, from which on it counts)")
+    right.set(xlim=(0, 1), xlabel=f"probability (dashed line: {sure:g}, called sure from there on)")
     figure.suptitle(finding)
     return core.describe(figure, f"{finding}. A photo, where the evidence lies in it, and bars: {numbers}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 from PIL.TiffImagePlugin import TiffImageFile
 
-from .. import images
+from .. import images, language
 from ..checks import DataError
 
 IMAGE_SUFFIXES = (
@@ -193,7 +193,7 @@ def _check_classes(folder: Path, images_of: dict[tuple[str, Path], list[Path]], 
         spellings["".join(label.casefold().split())].append(repr(label))
     alike = [label for spelt in spellings.values() if len(spelt) > 1 for label in spelt]
     if alike:
-        print(
+        language.say(
             f"Classes whose names differ only in capitals or blanks stay separate: {', '.join(alike)}. "
             "Rename the folders if they are one class."
         )
@@ -212,7 +212,7 @@ def _say_left_out(left_out: dict[str, list[Path]]) -> None:
             f"{reason} ({len(paths)}: {_listed(path.name for path in paths)})"
             for reason, paths in left_out.items()
         )
-        print(f"Left out {n:,} file{'s' * (n > 1)}: {'; '.join(reasons)}.")
+        language.say(f"Left out {n:,} file{'s' * (n > 1)}: {'; '.join(reasons)}.")
 
 
 def _say_parts(rows: list[tuple[str, ...]], parts: list[str], unlabelled: dict[str, int]) -> None:
@@ -226,7 +226,7 @@ def _say_parts(rows: list[tuple[str, ...]], parts: list[str], unlabelled: dict[s
         f"{n:,} in {part} are left out, which has no class folders (load_unlabelled reads them)"
         for part, n in unlabelled.items()
     ]
-    print(f"The folder is divided, as the column 'part' says: {'; '.join(said)}.")
+    language.say(f"The folder is divided, as the column 'part' says: {'; '.join(said)}.")
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 """Does augmentation help? The same training with and without it, paired by seed.
 
 Both of a pair have the same photos, first weights and number of steps. In both, validation chooses the
-setting (a head's regularisation, or a learning rate) and the step whose weights are taken. All photos that
-are left are held out, and score it.
+setting (a head's regularisation, or fine-tuning's learning rate; from scratch has one) and the step whose
+weights are taken. Variants are drawn once, not anew in each epoch. All photos that are left are held out, and
+score it.
 """
 
 from dataclasses import asdict, dataclass

@@ -45,7 +45,8 @@ SEARCH_SEEDS = (100, 101, 102)
 SEARCH_SIZES = {"small": "80", "large": "320"}
 WITH_STEPS = tuple(name for name in STRATEGIES if name not in SOLVED)
 WHOLE = (ALL_BLOCKS, COLD, BATCH_NORM)  # strategies that train every weight of the base
-VARIANTS = (COLD, BATCH_NORM)  # of "all blocks", compared with it at the sizes at which rates are searched
+VARIANTS = (COLD, BATCH_NORM)  # of "all blocks", compared with it at the sizes at which rates are searched,
+VARIED, VARIANTS_SEEDS = (PHOTOS, SPEECH), 6  # in the nearest and in the farthest domain
 
 
 def scale(size: str) -> str:
@@ -55,7 +56,7 @@ def scale(size: str) -> str:
 
 def _is_asked(domain: str, strategy: str, size: str) -> bool:
     """Return whether a cell is part of the grid. What takes longest is left out where it answers least."""
-    if strategy in VARIANTS and (domain == DRAWINGS or size not in SEARCH_SIZES.values()):
+    if strategy in VARIANTS and (domain not in VARIED or size not in SEARCH_SIZES.values()):
         return False
     return not (strategy in WHOLE and domain == DRAWINGS and size == "all")
 
@@ -119,12 +120,14 @@ def grid_cells(
     cells = [
         _cell("grid", strategy, domain, size, seed)
         for seed, size, domain, strategy in product(range(SPEECH_SEEDS), SIZES, names, strategies)
-        if seed < _n_seeds(domain, size) and _is_asked(domain, strategy, size)
+        if seed < _n_seeds(strategy, domain, size) and _is_asked(domain, strategy, size)
     ]
     return sorted(cells, key=lambda cell: (cell["seed"] >= 6, cell["strategy"] in WHOLE))
 
 
-def _n_seeds(domain: str, size: str) -> int:
+def _n_seeds(strategy: str, domain: str, size: str) -> int:
+    if strategy in VARIANTS:
+        return VARIANTS_SEEDS
     few, many = (SPEECH_SEEDS_OF_ALL, SPEECH_SEEDS) if domain == SPEECH else (SEEDS_OF_ALL, SEEDS)
     return few if size == "all" else many
 
@@ -148,7 +151,7 @@ def bases_cells(image_size: int = IMAGE_SIZE) -> list[experiments.Cell]:
     return [
         _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=image_size)
         for base, domain, size, seed in product(bases, NAMES, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
-        if seed < _n_seeds(domain, size)
+        if seed < _n_seeds(HEAD_ONLY, domain, size)
     ]
 
 

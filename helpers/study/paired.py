@@ -63,10 +63,19 @@ def half_width(values: np.ndarray | pd.Series) -> float:
 
 
 def right_answers(record: pd.Series) -> np.ndarray:
-    """Return which held-out pictures a classifier got right, `(n,)`, from a row of the results."""
+    """Return which held-out pictures a classifier got right, `(n,)` of 1 and 0, from a row of the results.
+
+    Raises:
+        CourseError: a row without accuracy above 0 (n is what it and the right ones give), or without a text.
+    """
+    if not (
+        isinstance(record, pd.Series) and record.get("accuracy", 0) > 0 and isinstance(record["right"], str)
+    ):
+        raise checks.CourseError(
+            "This is no row with which pictures were right. Take one of the grid's results."
+        )
     right = from_text(record["right"], 6 * len(record["right"]))
-    n = round(right.sum() / record["accuracy"]) if record["accuracy"] else len(right)
-    return right[:n].astype(float)
+    return right[: round(right.sum() / record["accuracy"])].astype(float)
 
 
 def _answers(cells: pd.DataFrame, strategy: str) -> pd.DataFrame:

@@ -191,6 +191,9 @@ def run_cell(
 ) -> CellResult:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
+    All classes weigh the same a picture: of an imbalanced set, give as many pictures of each class to
+    `domains.of_table`.
+
     Args:
         strategy: one of `STRATEGIES`, or "raw pixels": logistic regression without any network.
         domain: where the pictures come from.

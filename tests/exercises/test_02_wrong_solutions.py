@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from wrong_solutions import is_refused
 
 from helpers import exercises
 from helpers.exercises import NotRight
@@ -18,6 +19,16 @@ REPORT, LEAKED, PHOTOS = (
 def in_each_model_by_validation_then_by_test(runs):
     rows = [rows.loc[rows.validation.idxmax()] for _, rows in runs.groupby("model")]
     return max(row.test for row in rows)
+
+
+def best_model_on_average(runs):
+    rows = runs[runs.model == runs.groupby("model").validation.mean().idxmax()]
+    return rows.test[rows.validation.idxmax()]
+
+
+def best_epoch_on_average(runs):
+    rows = runs[runs.epoch == runs.groupby("epoch").validation.mean().idxmax()]
+    return rows.test[rows.validation.idxmax()]
 
 
 def stays_at_the_first_that_is_better(runs):
@@ -68,6 +79,27 @@ WRONG = [
         "between the models, the test",
     ),
     (REPORT, "first that is better", stays_at_the_first_that_is_better, "Which column may choose the row?"),
+    (
+        REPORT,
+        "best of the second epochs",
+        lambda r: r[r.epoch == 2].sort_values("validation").test.iloc[-1],
+        "Any row may be the one",
+    ),
+    (REPORT, "worst of the second epochs", lambda r: r[r.epoch == 2].test.min(), "Any row may be the one"),
+    (
+        REPORT,
+        "the worse of the models",
+        lambda r: r.test[r.groupby("model").validation.idxmax()].min(),
+        "Which column may choose the row?",
+    ),
+    (
+        REPORT,
+        "validation less overfitting",
+        lambda r: r.test[(2 * r.validation - r.train).idxmax()],
+        "Which column may choose the row?",
+    ),
+    (REPORT, "best model on average", best_model_on_average, "Any row may be the one"),
+    (REPORT, "best epoch on average", best_epoch_on_average, "Any row may be the one"),
     (REPORT, "whole row", lambda r: r.loc[r.validation.idxmax()], "which one of that row's numbers"),
     (REPORT, "label of the row", lambda r: r.validation.idxmax(), "gives 4."),
     # leaked
@@ -96,6 +128,9 @@ WRONG = [
     (LEAKED, "row by row", lambda a, b: b.path[(a.group[: len(b)] == b.group[: len(a)])], "stops with"),
     (LEAKED, "all", lambda a, b: b.path, "does its `group` occur in `train`?"),
     (LEAKED, "hard-coded", lambda a, b: ["rex_cut", "felix_small"], "does its `group` occur in `train`?"),
+    (LEAKED, "known numbers", lambda a, b: b.path[b.group <= a.group.max()], "does its `group` occur"),
+    (LEAKED, "every path twice", lambda a, b: 2 * list(b.path[b.group.isin(a.group)]), "more than once"),
+    (LEAKED, "merged, with two in training", lambda a, b: b.merge(a, on="group").path_x, "more than once"),
     # photos_needed
     (PHOTOS, "z of 1", lambda p, h: math.ceil(p * (1 - p) / h**2), "one standard deviation"),
     (PHOTOS, "z of 2", lambda p, h: math.ceil(4 * p * (1 - p) / h**2), "the first that is not wider"),
@@ -103,9 +138,10 @@ WRONG = [
     (PHOTOS, "nothing squared", lambda p, h: math.ceil(1.96 * p * (1 - p) / h), "The root is gone"),
     (PHOTOS, "width not squared", lambda p, h: math.ceil(1.96**2 * p * (1 - p) / h), "the first that is not"),
     (PHOTOS, "rounded down", lambda p, h: int(1.96**2 * p * (1 - p) / h**2), "One photo short"),
-    (PHOTOS, "rounded", lambda p, h: round(1.96**2 * p * (1 - p) / h**2), "gives 380. Put your n"),
+    (PHOTOS, "rounded", lambda p, h: round(1.96**2 * p * (1 - p) / h**2), "gives 384. Put your n"),
     (PHOTOS, "not rounded", lambda p, h: (1.96 / h) ** 2 * p * (1 - p), "so round up"),
     (PHOTOS, "one too many", lambda p, h: int(1.96**2 * p * (1 - p) / h**2) + 2, "then n − 1"),
+    (PHOTOS, "always one more", lambda p, h: int(1.96**2 * p * (1 - p) / h**2) + 1, "that many are enough"),
     (PHOTOS, "worst case", lambda p, h: math.ceil(1.96**2 / 4 / h**2), "the first that is not wider"),
     (PHOTOS, "without 1 - p", lambda p, h: math.ceil(1.96**2 * p / h**2), "the first that is not wider"),
     (PHOTOS, "the half width", lambda p, h: 1.96 * math.sqrt(p * (1 - p) / h), "the first that is not wider"),
@@ -115,7 +151,7 @@ RIGHT = [
     (REPORT, "sorted", lambda r: r.sort_values("validation").iloc[-1]["test"]),
     (REPORT, "positions throughout", lambda r: r.test.to_numpy()[np.argmax(r.validation)]),
     (REPORT, "pairs", lambda r: max(zip(r.validation, r.test))[1]),
-    (LEAKED, "merged", lambda a, b: b.merge(a, on="group").path_x),
+    (LEAKED, "merged", lambda a, b: b.merge(a, on="group").path_x.unique()),
     (LEAKED, "a loop", lambda a, b: [row.path for row in b.itertuples() if row.group in set(a.group)]),
     (LEAKED, "a query", lambda a, b: b.query("group in @a.group").path.to_numpy()),
     (PHOTOS, "NumPy", lambda p, h: np.ceil((1.96 / h) ** 2 * p * (1 - p))),
@@ -126,9 +162,7 @@ RIGHT = [
 
 @pytest.mark.parametrize("check, name, answer, hint", WRONG, ids=[name for _, name, *_ in WRONG])
 def test_a_wrong_solution_is_refused_with_a_hint_that_fits(check, name, answer, hint):
-    with pytest.raises(NotRight) as caught:
-        check(answer)
-    assert hint in str(caught.value)
+    is_refused(check, answer, hint)
 
 
 @pytest.mark.parametrize("check, name, answer", RIGHT, ids=[name for _, name, _ in RIGHT])
@@ -141,5 +175,5 @@ def test_a_column_is_shown_by_its_values():
     """Printed as pandas does, it would take several lines, and be cut off in the middle."""
     with pytest.raises(NotRight, match=r"gives \['mia', 'rex'\]\."):
         LEAKED(lambda train, test: np.array(["mia", "rex"]))
-    with pytest.raises(NotRight, match=r"gives \[1, 4, 3\]\."):
+    with pytest.raises(NotRight, match=r"gives \[1, 2, 4, 3\]\."):
         LEAKED(lambda train, test: test.group)

@@ -43,6 +43,7 @@ from helpers.study import (
     grid,
     networks,
     paired,
+    staircase,
     strategies,
 )
 
@@ -52,6 +53,8 @@ NOTHING_TO_REFUSE = {
     "runtime.local": "any names make a path",
     "runtime.kept": "likewise",
     "colab.training_folder": "likewise",
+    "own.Parts": "a record: whoever takes it refuses what is in it",
+    "staircase.results": "`experiments.read` refuses what is no file of results",
 }
 
 GREY = np.zeros((8, 8, 3), np.uint8)
@@ -243,7 +246,7 @@ CASES = {
         ),
         (
             lambda m, b: splits.split(pd.concat([PETS, PETS[:1]]), (0.5, 0.5)),
-            "data holds 1 path more than once.*Split first, then oversample",
+            "data holds 1 path more than once.*Split first, then repeat",
         ),
         (
             lambda m, b: splits.split(PETS.assign(label=["cat", 1] * 3)),
@@ -269,10 +272,6 @@ CASES = {
     ],
     "splits.class_weights": [
         (lambda m, b: splits.class_weights([]), "labels is empty. Give the label of each")
-    ],
-    "splits.oversample": [(lambda m, b: splits.oversample(PETS[:0]), "data has 0 rows. Give at least one")],
-    "splits.undersample": [
-        (lambda m, b: splits.undersample(PETS, seed=-2), "seed is -2. Give a whole number")
     ],
     "augment.Augmenter": [
         (
@@ -641,7 +640,7 @@ CASES = {
     "domains.load": [
         (
             lambda m, b: domains.load("speech", 32),
-            "name is 'speech'. Choose one of dogs and cats, drawn pets",
+            "name is 'speech'. Choose one of dogs and cats, drawings",
         ),
         (lambda m, b: domains.load("digits", 0), "image_size is 0. Give a whole number from 1 on"),
     ],
@@ -658,7 +657,7 @@ CASES = {
     "experiments.missing": [
         (
             lambda m, b: experiments.missing(grid.grid_cells(), autopsy.RESULTS),
-            "'autopsy.csv' has no column architecture, base.*of another experiment. Name another file",
+            "'autopsy.csv' has no column architecture.*of another experiment. Name another file",
         ),
     ],
     "experiments.run": [
@@ -688,6 +687,10 @@ CASES = {
             lambda m, b: comparison.recommend(9000, 3, "digits"),
             "3000 a class. 'digits' was measured with 2 to",
         ),
+    ],
+    "paired.right_answers": [
+        (lambda m, b: paired.right_answers(RESULTS), "This is no row with which pictures were right. Take"),
+        (lambda m, b: paired.right_answers(pd.Series({"accuracy": 0, "right": "AA=="})), "This is no row"),
     ],
     "paired.means": [
         (lambda m, b: paired.means("grid"), "table is 'grid'. Give a table with domain and size")
@@ -840,6 +843,43 @@ CASES = {
         (
             lambda m, b: augmentation.gains(pd.read_csv(augmentation.RESULTS), "luck"),
             "results is .*Give a table with .*luck",
+        ),
+    ],
+    "staircase.run": [
+        (lambda m, b: staircase.run("results.csv", workers=0), "workers is 0. Give a whole number from 1")
+    ],
+    "staircase.measure": [
+        (
+            lambda m, b: staircase.measure({"task": "hope", "step": "fine-tuned", "seed": 0}),
+            "task is 'hope'. Choose one of drawn pets, photos",
+        ),
+        (
+            lambda m, b: staircase.measure({"task": "photos", "step": "hope", "seed": 0}),
+            "step is 'hope'. Choose one of from scratch",
+        ),
+    ],
+    "staircase.curves": [
+        (
+            lambda m, b: staircase.curves(PETS, "photos", "from scratch"),
+            "kept is .*Give a table with task and",
+        ),
+        (
+            lambda m, b: staircase.curves(staircase.results(), "hope", "from scratch"),
+            "task is 'hope'. Choose one of drawn pets, photos",
+        ),
+    ],
+    "staircase.right": [
+        (
+            lambda m, b: staircase.right(staircase.results(), "photos", "hope"),
+            "step is 'hope'. Choose one of from scratch",
+        ),
+        (
+            lambda m, b: staircase.right(staircase.results(), "photos", "fine-tuned", seed=99),
+            "seed is 99. Choose one of 0, 1, 2",
+        ),
+        (
+            lambda m, b: staircase.right(staircase.results()[:1], "photos", "fine-tuned"),
+            "kept has no 'fine-tuned' on photos. Let python -m helpers staircase run",
         ),
     ],
     "lessons.find": [(lambda m, b: lessons.find(["seven"]), "no lesson seven. Choose from 01, 02, 03")],

@@ -1,13 +1,12 @@
-"""How Sphinx makes the course's site. `helpers.course.site` writes its sources."""
+"""How Sphinx makes the course's site. `helpers.course.site` writes its sources, and names its language."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # where `terms` lies
+sys.path.insert(0, str(Path(__file__).parent))  # where `languages` and `terms` lie
 
 project = html_title = "Transfer learning, step by step"
-language = "en_GB"
-extensions = ["myst_parser", "sphinx_copybutton", "terms"]
+extensions = ["myst_parser", "sphinx_copybutton", "languages", "terms"]
 root_doc = "index"
 myst_heading_anchors = 3
 myst_links_external_new_tab = False

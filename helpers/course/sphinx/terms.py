@@ -8,9 +8,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
-ENTRY = re.compile(
-    r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[(?:Lesson (\d+)|.+?)\]\(.+?\)\)$", re.MULTILINE
-)
+ENTRY = re.compile(r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[.+?\]\((?:(\d\d)_)?.+?\)\)$", re.MULTILINE)
 LEFT_OUT = (nodes.literal, nodes.reference, nodes.title, nodes.strong, nodes.Invisible)
 
 
@@ -21,7 +19,9 @@ class Term(nodes.Inline, nodes.TextElement):
 class Terms(SphinxTransform):
     """Mark a term where a section first uses it, from the lesson on that explains it.
 
-    Before, the word may well mean something else: lesson 1 has the heads of puppies.
+    Before, the word may well mean something else: lesson 1 has the heads of puppies. In Vietnamese, most
+    terms of one or two syllables are everyday words: "phần" is a fold and any part, "từ đầu" is from scratch
+    and from the beginning. Of these the English is marked, which the lessons give in brackets.
     """
 
     default_priority = 800
@@ -36,6 +36,8 @@ class Terms(SphinxTransform):
         for term, others, meaning, number in ENTRY.findall(glossary):
             if int(number or 99) <= int(lesson[1] or 99):
                 names = [term, *filter(None, others.split(", "))]
+                if self.config.language == "vi":
+                    names = [name for name in names if name.isascii() or len(name.split()) > 2]
                 meanings |= {name.lower().removesuffix("s"): meaning for name in names}
         names = sorted(map(re.escape, meanings), key=len, reverse=True)
         pattern = re.compile(rf"\b({'|'.join(names)})s?\b", re.IGNORECASE)
@@ -78,8 +80,8 @@ def visit(writer: nodes.NodeVisitor, node: Term) -> None:
 
 def depart(writer: nodes.NodeVisitor, node: Term) -> None:
     """End it with its meaning, which the style sheet hides until the term is pointed at or has the focus."""
-    meaning = escape(node["meaning"])
-    writer.body.append(f'<span role="tooltip" id="term-{len(writer.shown_terms)}">{meaning}</span></dfn>')
+    meaning, number, language = escape(node["meaning"]), len(writer.shown_terms), writer.config.language[:2]
+    writer.body.append(f'<span role="tooltip" id="term-{number}" lang="{language}">{meaning}</span></dfn>')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
