@@ -199,7 +199,7 @@ def bases(table: pd.DataFrame) -> DescribedFigure:
                 f"{n_train} pictures",
             )
         most = own[own["n_train"] == own["n_train"].max()]
-        best = most.loc[most["accuracy"].idxmax()]
+        best = most.sort_values("accuracy").iloc[-1]
         axis.set_xlabel("base network's accuracy on ImageNet, %")
         axis.set_title(f"{domain}\n{best['base']} {best['accuracy']:.2f}", fontsize=9, loc="left")
         said.append(f"{domain}: {best['base']} {best['accuracy']:.2f}")

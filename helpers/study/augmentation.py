@@ -159,7 +159,7 @@ def run_cell(data: pd.DataFrame, method: str, augmentation: str, photos: int, se
             checked = plain_features[validation], targets[validation]
             head, loss = _solved((shown_features, train_targets), checked, weight=1 / views)
         if method == HEAD_ONLY:
-            setting, trained = head.C, Trained(0, 0, loss, loss, loss)
+            setting, trained = head.C, Trained(0, 0, loss, loss, loss, loss)
             outputs = head.predict_proba(plain_features)[:, 1:]
         else:
             trainer, checked = _trainer(method), (plain[validation], targets[validation])

@@ -17,7 +17,7 @@ import pandas as pd
 from .. import backbones, checks, runtime
 from . import experiments
 from .domains import DRAWINGS, NAMES, NO_PHOTOS, PHOTOS, SPEECH
-from .networks import ARCHITECTURES, AVERAGED
+from .networks import ARCHITECTURES
 from .strategies import (
     ALL_BLOCKS,
     BATCH_NORM,
@@ -27,6 +27,7 @@ from .strategies import (
     RAW_PIXELS,
     SOLVED,
     STRATEGIES,
+    load_base,
     prepared,
     run_cell,
 )
@@ -34,19 +35,21 @@ from .strategies import (
 RESULTS = experiments.RESULTS / "grid.csv"
 
 IMAGE_SIZE = 64  # small, so that whole networks can be trained hundreds of times on two cores
+FULL_SIZE = 224  # what the base networks were trained on, or a little less
+BASES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet 0.25")
 SIZES = ("20", "80", "320", "all")
 SEEDS, SEEDS_OF_ALL = 10, 5
 SPEECH_SEEDS, SPEECH_SEEDS_OF_ALL = 12, 6  # each of six speakers is held out equally often
-LEARNING_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
+LEARNING_RATES = (1e-5, 1e-4, 3e-4, 1e-3, 3e-3)
 WIDER = (1e-6, 3e-6, 1e-5, 3e-5, 1e-2, 3e-2)  # tried where an edge of the others wins
-SCRATCH_FIRST = LEARNING_RATES[2:]  # a network from scratch; `wider_cells` goes lower where the lowest wins
+SCRATCH_FIRST = LEARNING_RATES[1:]  # a network from scratch; `wider_cells` goes lower where the lowest wins
 SCRATCH_RATES = (3e-4, 1e-3, 3e-3)  # among which each network from scratch is tried
 SEARCH_SEEDS = (100, 101, 102)
 SEARCH_SIZES = {"small": "80", "large": "320"}
 WITH_STEPS = tuple(name for name in STRATEGIES if name not in SOLVED)
 WHOLE = (ALL_BLOCKS, COLD, BATCH_NORM)  # strategies that train every weight of the base
-VARIANTS = (COLD, BATCH_NORM)  # of "all blocks", compared with it at the sizes at which rates are searched,
-VARIED, VARIANTS_SEEDS = (PHOTOS, SPEECH), 6  # in the nearest and in the farthest domain
+VARIANTS = (COLD, BATCH_NORM)  # of "all blocks", compared with it at the sizes at which rates are searched
+VARIED = (PHOTOS, SPEECH)  # in the nearest and in the farthest domain
 
 
 def scale(size: str) -> str:
@@ -90,9 +93,13 @@ def finalist_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[ex
     return [
         _cell("rate", strategy, domain, size, seed, rate)
         for domain, strategy, size in _searched(names)
-        for rate in _tried(table, strategy, domain, size)[SEARCH_SEEDS[0]].nsmallest(2).index
+        for rate in _best_two(_tried(table, strategy, domain, size))
         for seed in SEARCH_SEEDS[1:]
     ]
+
+
+def _best_two(tried: pd.DataFrame) -> pd.Series:
+    return tried[tried["seed"] == SEARCH_SEEDS[0]].nsmallest(2, "trained_loss")["rate"]
 
 
 def grid_cells(
@@ -126,33 +133,41 @@ def grid_cells(
 
 
 def _n_seeds(strategy: str, domain: str, size: str) -> int:
-    if strategy in VARIANTS:
-        return VARIANTS_SEEDS
     few, many = (SPEECH_SEEDS_OF_ALL, SPEECH_SEEDS) if domain == SPEECH else (SEEDS_OF_ALL, SEEDS)
-    return few if size == "all" else many
+    return few if size == "all" or strategy in WHOLE else many
 
 
 def larger_cells() -> list[experiments.Cell]:
     """Return the check at 128 pixels of what is found at 64: three strategies, two sizes, near and far."""
     return [
         _cell("larger", strategy, domain, size, seed, image_size=128)
-        for seed, size, domain, strategy in product(
-            range(6), ("80", "320"), (PHOTOS, SPEECH), (FROM_SCRATCH, HEAD_ONLY, ALL_BLOCKS)
-        )
+        for size, domain in product(SEARCH_SIZES.values(), (PHOTOS, SPEECH))
+        for seed in range(_n_seeds(ALL_BLOCKS, domain, size))
+        for strategy in (FROM_SCRATCH, HEAD_ONLY, ALL_BLOCKS)
     ]
 
 
-def bases_cells(image_size: int = IMAGE_SIZE) -> list[experiments.Cell]:
+def bases_cells(bases: Sequence[str] = BASES) -> list[experiments.Cell]:
     """Return the cells that compare base networks of different quality: heads, near and far.
 
-    Two of the four bases' weights are packages to install, and one's a download: `run` leaves them out.
+    Photos are looked at as large as these networks were trained on, too.
     """
-    bases = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet 0.25")
+    looks = [*((IMAGE_SIZE, domain) for domain in NAMES), (FULL_SIZE, PHOTOS)]
     return [
         _cell("bases", HEAD_ONLY, domain, size, seed, base=base, image_size=image_size)
-        for base, domain, size, seed in product(bases, NAMES, SEARCH_SIZES.values(), range(SPEECH_SEEDS))
-        if seed < _n_seeds(HEAD_ONLY, domain, size)
+        for base, (image_size, domain), size in product(bases, looks, SEARCH_SIZES.values())
+        for seed in range(_n_seeds(HEAD_ONLY, domain, size))
     ]
+
+
+def _is_there(base: str) -> bool:
+    """Return whether a base network's weights are: two are packages to install, and one's are a download."""
+    try:
+        load_base(base, IMAGE_SIZE)
+    except FileNotFoundError as error:
+        print(f"{base} is left out. {error}")
+        return False
+    return True
 
 
 def _cell(
@@ -198,18 +213,23 @@ def chosen_architecture(table: pd.DataFrame, domain: str) -> str:
 
 
 def _tried(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.DataFrame:
-    """Return validation losses: a row for each learning rate that was tried, a column for each seed."""
+    """Return the records of the learning rates that were tried, with the rates as numbers."""
     is_own = (table["part"] == "rate") & (table["strategy"] == strategy) & (table["domain"] == domain)
     own = table[is_own & (table["size"] == SEARCH_SIZES[scale(size)])]
     if own.empty:
         raise checks.CourseError(f"No rate was tried for '{strategy}' on '{domain}'. Run its cells first.")
-    own = own.assign(rate=own["rate"].astype(float))
-    return own.pivot(index="rate", columns="seed", values="validation_loss")
+    return own.assign(rate=own["rate"].astype(float))
 
 
 def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.Series:
-    """Return the mean validation loss of each learning rate that was tried with every seed, by rate."""
-    return _tried(table, strategy, domain, size).dropna().mean(axis=1)
+    """Return what each learning rate that was tried with every seed reaches, by rate.
+
+    It is the lowest validation loss after some training, in nats, as a mean over seeds. (With the start's,
+    which may be what is kept, all rates that spoil it would look alike.)
+    """
+    tried = _tried(table, strategy, domain, size)
+    by_seed = tried.pivot(index="rate", columns="seed", values="trained_loss")
+    return by_seed.dropna().mean(axis=1)
 
 
 def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> float:
@@ -218,13 +238,17 @@ def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> f
 
 
 def wider_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[experiments.Cell]:
-    """Return the cells of the next rate, where the lowest or the highest that was tried is the best."""
+    """Return the cells of the next rate, where the lowest or the highest that was tried is the best.
+
+    Where no training was better than its start, a lower rate is only nearer to it.
+    """
     found = []
     for domain, strategy, size in _searched(names):
-        tried, best = _tried(table, strategy, domain, size).index, chosen_rate(table, strategy, domain, size)
-        beyond = [rate for rate in WIDER if best == tried.min() > rate or best == tried.max() < rate]
+        tried, best = _tried(table, strategy, domain, size), chosen_rate(table, strategy, domain, size)
+        rates, helped = tried["rate"], tried.loc[tried["rate"] == best, "best_step"].any()
+        beyond = [rate for rate in WIDER if best == rates.min() > rate or best == rates.max() < rate]
         nearest = min(beyond, key=lambda rate: abs(math.log(rate / best)), default=None)
-        if nearest is not None:
+        if nearest is not None and helped:
             found += [_cell("rate", strategy, domain, size, seed, nearest) for seed in SEARCH_SEEDS]
     return found
 
@@ -232,18 +256,36 @@ def wider_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[exper
 # --- running it -----------------------------------------------------------------------------------------
 
 
-def run(path: Path | str = RESULTS, names: Sequence[str] = NAMES, workers: int | None = None) -> None:
+def run(
+    path: Path | str = RESULTS,
+    names: Sequence[str] = NAMES,
+    workers: int | None = None,
+    part: str = "grid",
+) -> None:
     """Choose settings where that is still to be done, then train what is missing of the grid.
 
     Controls and heads come first, then the domains' choices, then what trains longest. Stop it wherever you
     like: each result is on disk at once, and the next run goes on from there.
+
+    Args:
+        path: the results file.
+        names: of domains.
+        workers: see `experiments.run`.
+        part: "grid"; or one of what is measured beside it, "larger" (with the grid's settings) or "bases"
+            (of which those are left out, and named, whose weights are out of reach).
     """
+    checks.choice("part", part, ("grid", "larger", "bases"))
     path = runtime.path_of(path)
 
     def go(cells: Iterable[experiments.Cell], description: str) -> None:
         settings = partial(measure_with, path=str(path))
         experiments.run(list(cells), path, settings, workers, description)
 
+    if part != "grid":
+        cells = (
+            larger_cells() if part == "larger" else bases_cells([base for base in BASES if _is_there(base)])
+        )
+        return go((cell for cell in cells if cell["domain"] in names), part)
     go(grid_cells(names, SOLVED), "controls and heads")
     go(architecture_cells(names), "networks from scratch")
     go(rate_cells(names), "learning rates")
@@ -275,11 +317,18 @@ def measure(cell: Mapping) -> experiments.Record:
         >>> record["n_train"], record["data"].split()[0]
         (20, 'scikit-learn')
     """
+    strategy, architecture = (
+        cell["strategy"],
+        cell["architecture"] if cell["strategy"] == FROM_SCRATCH else "",
+    )
+    if strategy not in SOLVED and "chosen" in (cell["rate"], architecture):
+        raise checks.CourseError(
+            f"Settings of '{strategy}' are still to be chosen. Call grid.measure_with(cell, grid.RESULTS)."
+        )
     domain, cached = prepared(cell["domain"], cell["image_size"], cell["base"])
     if domain.source == "drawn pets":
         raise checks.CourseError(NO_PHOTOS)
-    rate = 1e-3 if cell["rate"] == "chosen" else float(cell["rate"])
-    architecture = AVERAGED if cell["architecture"] == "chosen" else cell["architecture"]
-    result = run_cell(cell["strategy"], domain, cached, cell["size"], cell["seed"], rate, architecture)
-    network = architecture if cell["strategy"] == FROM_SCRATCH else ""
-    return asdict(result) | {"network": network, "data": domain.source}
+    settings = {} if strategy in SOLVED else {"learning_rate": float(cell["rate"])}
+    settings |= {"architecture": architecture} if architecture else {}
+    result = run_cell(strategy, domain, cached, cell["size"], cell["seed"], **settings)
+    return asdict(result) | {"network": architecture, "data": domain.source}

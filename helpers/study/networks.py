@@ -35,31 +35,46 @@ class Trained:
 
     Attributes:
         steps: that it took.
-        best_step: after which validation loss was lowest; 0 where no step made it lower.
+        best_step: after which the weights that are kept were reached; 0 where they are the first ones.
         start_loss: validation loss before the first step.
-        loss: the lowest validation loss.
+        trained_loss: the lowest validation loss after at least one look.
+        loss: the lowest validation loss, the start's too where it counts.
         hasty_loss: the lowest that half the patience would have found.
     """
 
     steps: int
     best_step: int
     start_loss: float
+    trained_loss: float
     loss: float
     hasty_loss: float
 
 
-class StartCounts(keras.callbacks.EarlyStopping):
-    """Early stopping to which the weights before the first step are a candidate like any other."""
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Keras's, by the log loss alone; the weights before the first step may be a candidate like any other.
 
-    def __init__(self, validation: tf.data.Dataset, patience: int):
+    Keras adds a penalty on weights to the validation loss, too, and that says nothing of new pictures.
+    """
+
+    def __init__(self, validation: tf.data.Dataset, patience: int, start_counts: bool):
         super().__init__("val_loss", LESS_COUNTS_AS_NONE, patience, mode="min", restore_best_weights=True)
-        self.validation = validation
+        self.validation, self.start_counts = validation, start_counts
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Look at validation before the first step."""
         super().on_train_begin(logs)
-        self.start_loss = float(self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"])
-        self.best, self.best_weights, self.best_epoch = self.start_loss, self.model.get_weights(), -1
+        loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
+        self.start_loss, self.curve = self._log_loss(loss), []
+        if self.start_counts:
+            self.best, self.best_weights, self.best_epoch = self.start_loss, self.model.get_weights(), -1
+
+    def get_monitor_value(self, logs: dict) -> float:
+        """Return the validation loss without the penalty, and remember it."""
+        self.curve.append(self._log_loss(logs["val_loss"]))
+        return self.curve[-1]
+
+    def _log_loss(self, loss: float) -> float:
+        return float(loss) - float(sum(self.model.losses))
 
 
 class Trainer:
@@ -71,11 +86,18 @@ class Trainer:
         model: a classifier with layers named "dropout" and "classifier".
         scratch: draw all weights anew for each training; else the head's alone, and the others are as given.
         mirrored: show each picture as it is or mirrored, at random.
+        start_counts: training may end with the weights that it began with, if none were better.
     """
 
-    def __init__(self, model: keras.Model, scratch: bool = False, mirrored: bool = False):
+    def __init__(
+        self, model: keras.Model, scratch: bool = False, mirrored: bool = False, start_counts: bool = True
+    ):
         self.model, self.scratch, self.mirrored = model, scratch, mirrored
+        self.start_counts, self._is_prepared = start_counts, False
         self.first_weights = model.get_weights()
+        self._penalty = keras.regularizers.L2(0.0)
+        self._penalty.l2 = keras.Variable(0.0, name="penalty")  # what each training may set anew
+        model.get_layer("classifier").kernel.regularizer = self._penalty
         transfer.compile_classifier(model, learning_rate=1e-3)
         self._forward = features.forward_of(model, fixed=False)
 
@@ -92,6 +114,16 @@ class Trainer:
                 start = keras.initializers.GlorotUniform(seed * 1000 + number)
                 layer.kernel.assign(start(layer.kernel.shape))
 
+    def prepare(self, train: Pictures, validation: Pictures) -> None:
+        """Have TensorFlow trace training and validation, once: seconds that are no part of a training."""
+        if not self._is_prepared:
+            self.fit(train, validation, Patience(1, 1, 1), learning_rate=1e-3, seed=0)
+            self._is_prepared = True
+
+    def penalise_head(self, l2: float) -> None:
+        """Train with the penalty λ‖W‖² on the head's weights, see `transfer.build_classifier`."""
+        self._penalty.l2.assign(l2)
+
     def put_head(self, weights: np.ndarray, biases: np.ndarray) -> None:
         """Put a solved head, `(d, outputs)` and `(outputs,)`, in place of the random one: the warm-up."""
         self.model.get_layer("classifier").set_weights([weights, biases])
@@ -106,7 +138,7 @@ class Trainer:
             flip = tf.image.random_flip_left_right
             batches = batches.map(lambda pictures, targets: (flip(pictures, seed=seed), targets))
         held = _batches(*validation).batch(BATCH_SIZE)
-        stop = StartCounts(held, patience.steps // patience.every)
+        stop = EarlyStopping(held, patience.steps // patience.every, self.start_counts)
         history = self.model.fit(
             batches,
             validation_data=held,
@@ -116,13 +148,14 @@ class Trainer:
             shuffle=False,
             verbose=0,
         )
-        losses = [stop.start_loss, *history.history["val_loss"]]
+        candidates = [stop.start_loss, *stop.curve] if self.start_counts else stop.curve
         return Trained(
             steps=patience.every * len(history.epoch),
             best_step=patience.every * (stop.best_epoch + 1),
             start_loss=stop.start_loss,
+            trained_loss=min(stop.curve),
             loss=float(stop.best),
-            hasty_loss=_lowest(losses, patience.steps // patience.every // 2),
+            hasty_loss=_lowest(candidates, patience.steps // patience.every // 2),
         )
 
     def predict(self, inputs: np.ndarray) -> np.ndarray:

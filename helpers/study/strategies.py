@@ -38,12 +38,13 @@ FROM_LAYER = "block7a_expand_conv"  # the last blocks begin here, as in lesson 5
 
 # How much logistic regression's weights may weigh: scikit-learn's C, chosen by validation for each cell.
 REGULARISATION = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
+# Batch normalisation that is trained needs a hundred steps before validation gets better at all.
 PATIENCE = {
     FROM_SCRATCH: Patience(steps=200, most=2000, every=20),
-    LAST_BLOCKS: Patience(steps=100, most=2000, every=10),
-    ALL_BLOCKS: Patience(steps=80, most=400, every=10),
-    COLD: Patience(steps=80, most=400, every=10),
-    BATCH_NORM: Patience(steps=80, most=400, every=10),
+    LAST_BLOCKS: Patience(steps=200, most=2000, every=10),
+    ALL_BLOCKS: Patience(steps=200, most=800, every=10),
+    COLD: Patience(steps=200, most=800, every=10),
+    BATCH_NORM: Patience(steps=200, most=800, every=10),
 }
 
 
@@ -112,16 +113,17 @@ def bottleneck(domain: Domain, base: keras.Model) -> Bottleneck:
     if not isinstance(base, keras.Model) or base.input_shape[1:] != domain.pictures.shape[1:]:
         size = domain.pictures.shape[1]
         raise checks.CourseError(f"base is {checks.shown(base)}. Load one with image_size={size}.")
-    activations = None
-    with runtime.Stopwatch() as watch:
-        if base.name == backbones.DEFAULT:
-            lower, upper = features.split_base(base, FROM_LAYER)
-            activations = features.outputs_of(lower, domain.pictures)
-            maps = features.outputs_of(upper, activations)
-        else:
-            maps = features.outputs_of(base, domain.pictures)
-    n = len(domain.pictures)
-    return Bottleneck(maps.mean(axis=(1, 2)), activations, watch.seconds / n, watch.cpu_seconds / n)
+    has_activations = base.name == backbones.DEFAULT
+    parts = features.split_base(base, FROM_LAYER) if has_activations else (base,)
+    outputs, seconds, cpu_seconds = [domain.pictures], 0.0, 0.0
+    for part in parts:
+        forward = features.forward_of(part)
+        features.outputs_of(part, outputs[-1][:1], forward)  # TensorFlow traces it once, which does not count
+        with runtime.Stopwatch() as watch:
+            outputs.append(features.outputs_of(part, outputs[-1], forward))
+        seconds, cpu_seconds = seconds + watch.seconds, cpu_seconds + watch.cpu_seconds
+    n, activations = len(domain.pictures), outputs[1] if has_activations else None
+    return Bottleneck(outputs[-1].mean(axis=(1, 2)), activations, seconds / n, cpu_seconds / n)
 
 
 # --- a cell -------------------------------------------------------------------------------------------
@@ -137,13 +139,14 @@ class CellResult:
         accuracy: proportion of the held-out pictures that got their own class, 0-1.
         log_loss: of the held-out pictures, in nats.
         validation_accuracy, validation_loss: of the validation pictures.
-        start_loss, hasty_loss: of `networks.Trained`; validation_loss for what is solved for.
+        start_loss, trained_loss, hasty_loss: of `networks.Trained`; validation_loss for what is solved for.
         steps, best_step: of `networks.Trained`; 0 for what is solved for.
         trainable: how many weights were trained.
         cpu_seconds: of a processor: training, with the validation that it took to stop it or to choose by it,
-            and the training pictures' pass through what is frozen. Scoring is left out, and what TensorFlow
-            takes to prepare a model, once a program.
-        right: which held-out pictures were right, see `as_text`.
+            and the pass of the pictures for both through what is frozen. Scoring is left out, and what
+            TensorFlow takes to prepare a model, once per program.
+        n_held_out: number of held-out pictures.
+        right: which of them were right, see `as_text`.
     """
 
     n_train: int
@@ -153,11 +156,13 @@ class CellResult:
     validation_accuracy: float
     validation_loss: float
     start_loss: float
+    trained_loss: float
     hasty_loss: float
     steps: int
     best_step: int
     trainable: int
     cpu_seconds: float
+    n_held_out: int
     right: str
 
 
@@ -216,13 +221,17 @@ def run_cell(
     inputs = activations_of(cached) if strategy == LAST_BLOCKS else domain.pictures
     targets = targets_of(domain.labels, classes)
     train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
+    trainer.prepare(train, validation)
     with runtime.Stopwatch() as watch:
         trainer.reset(seed)
-        if strategy in WARMED_UP:
+        if strategy != FROM_SCRATCH:
             head, _ = _best_of(cached.features, domain, rows)
+            # Logistic regression's ‖W‖² / 2 + C · (sum of losses), over C · n: a mean loss, and this penalty.
+            trainer.penalise_head(1 / (2 * head[-1].C * len(rows)))
+        if strategy in WARMED_UP:
             trainer.put_head(*_weights(head))
         trained = trainer.fit(train, validation, PATIENCE[strategy], learning_rate, seed)
-    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy in WARMED_UP else 0.0
+    frozen = _frozen_seconds(domain, cached, rows) if strategy in WARMED_UP else 0.0
     probabilities = evaluate.probabilities_of(trainer.predict(inputs[domain.held_out]))
     checked = evaluate.probabilities_of(trainer.predict(inputs[domain.validation]))
     trainable = int(transfer.count_weights(trainer.model)["trainable"])
@@ -234,7 +243,7 @@ def _solved(strategy: str, domain: Domain, cached: Bottleneck, rows: np.ndarray)
     inputs = cached.features if strategy == HEAD_ONLY else _pixels(domain)
     with runtime.Stopwatch() as watch:
         model, loss = _best_of(inputs, domain, rows)
-    frozen = len(rows) * cached.cpu_seconds_a_picture if strategy == HEAD_ONLY else 0.0
+    frozen = _frozen_seconds(domain, cached, rows) if strategy == HEAD_ONLY else 0.0
     classifier = model[-1]
     trainable = inputs.shape[1] * len(classifier.coef_) + classifier.intercept_.size
     return _result(
@@ -243,10 +252,15 @@ def _solved(strategy: str, domain: Domain, cached: Bottleneck, rows: np.ndarray)
         classifier.C,
         model.predict_proba(inputs[domain.held_out]),
         model.predict_proba(inputs[domain.validation]),
-        Trained(0, 0, loss, loss, loss),
+        Trained(0, 0, loss, loss, loss, loss),
         trainable,
         watch.cpu_seconds + frozen,
     )
+
+
+def _frozen_seconds(domain: Domain, cached: Bottleneck, rows: np.ndarray) -> float:
+    """Return what it took to run the pictures for training and validation through the frozen base."""
+    return (len(rows) + len(domain.validation)) * cached.cpu_seconds_a_picture
 
 
 def _pixels(domain: Domain) -> np.ndarray:
@@ -305,11 +319,13 @@ def _result(
         validation_accuracy=checked.accuracy,
         validation_loss=checked.log_loss,
         start_loss=trained.start_loss,
+        trained_loss=trained.trained_loss,
         hasty_loss=trained.hasty_loss,
         steps=trained.steps,
         best_step=trained.best_step,
         trainable=trainable,
         cpu_seconds=cpu_seconds,
+        n_held_out=len(right),
         right=as_text(right),
     )
 
@@ -318,11 +334,10 @@ def _result(
 def _trainer(
     strategy: str, image_size: int, classes: tuple[str, ...], architecture: str, mirrored: bool
 ) -> Trainer:
-    """Build each model once in a process; with and without warm-up, fine-tuning all is the same model."""
-    if strategy == COLD:
-        return _trainer(ALL_BLOCKS, image_size, classes, architecture, mirrored)
+    """Build each model once in a process. What no head was solved for has to train: its start is a guess."""
     if strategy == FROM_SCRATCH:
-        return Trainer(from_scratch(architecture, image_size, len(classes)), scratch=True, mirrored=mirrored)
+        network = from_scratch(architecture, image_size, len(classes))
+        return Trainer(network, scratch=True, mirrored=mirrored, start_counts=False)
     base = backbones.load(image_size=image_size)
     if strategy == LAST_BLOCKS:
         base = features.split_base(base, FROM_LAYER)[1]
@@ -331,6 +346,5 @@ def _trainer(
         for layer in base.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = MOMENTUM
-    # Without a penalty on its weights, validation loss is the log loss and nothing else.
-    model = transfer.build_classifier(base, classes, l2=0.0)
-    return Trainer(model, mirrored=mirrored and strategy != LAST_BLOCKS)
+    model = transfer.build_classifier(base, classes, l2=0.0)  # `run_cell` sets the penalty
+    return Trainer(model, mirrored=mirrored and strategy != LAST_BLOCKS, start_counts=strategy in WARMED_UP)
