@@ -22,6 +22,7 @@ def record(strategy, seed, right, domain=domains.PHOTOS, size="20", loss=0.5, se
         "validation_loss": loss,
         "cpu_seconds": seconds,
         "setting": 0.001,
+        "n_held_out": len(right),
         "right": as_text(right),
     }
 

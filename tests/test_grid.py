@@ -20,7 +20,7 @@ def tried(strategy: str, losses: dict[float, list[float]], size: str = "80", dom
             "seed": seed,
             "rate": str(rate),
         }
-        | {"validation_loss": loss, "architecture": "chosen"}
+        | {"trained_loss": loss, "architecture": "chosen", "best_step": 10}
         for rate, some in losses.items()
         for seed, loss in zip(grid.SEARCH_SEEDS, some)
     ]
@@ -35,8 +35,8 @@ def test_every_cell_is_there_once_and_cheap_ones_come_first():
     table = pd.DataFrame(planned)
     seeds = table.groupby(["domain", "size", "strategy"])["seed"].nunique().unstack("strategy")
     for domain, many, few in ((domains.SPEECH, 12, 6), (domains.PHOTOS, 10, 5)):
-        assert (seeds.loc[(domain, "320")].drop(list(grid.VARIANTS)) == many).all()
-        assert (seeds.loc[(domain, "320"), list(grid.VARIANTS)] == 6).all()
+        assert (seeds.loc[(domain, "320")].drop(list(grid.WHOLE)) == many).all()
+        assert (seeds.loc[(domain, "320"), list(grid.WHOLE)] == few).all()
         assert (seeds.loc[(domain, "all")].dropna() == few).all()
 
 
@@ -45,6 +45,7 @@ def test_every_cell_is_there_once_and_cheap_ones_come_first():
     [
         (domains.PHOTOS, "80", set()),
         (domains.SPEECH, "20", set(grid.VARIANTS)),
+        (domains.SPEECH, "320", set()),
         (domains.PHOTOS, "all", set(grid.VARIANTS)),
         (domains.DIGITS, "80", set(grid.VARIANTS)),
         (domains.DRAWINGS, "80", set(grid.VARIANTS)),
@@ -88,14 +89,14 @@ def test_every_rate_is_tried_and_the_best_two_again():
     tried_by = pd.DataFrame(grid.rate_cells(NAMES)).groupby(["strategy", "size"])["rate"].apply(list)
     assert len(tried_by) == 2 * (len(grid.WITH_STEPS) - len(grid.VARIANTS))
     for (strategy, _), rates in tried_by.items():
-        lowest = 2 if strategy == strategies.FROM_SCRATCH else 0
+        lowest = 1 if strategy == strategies.FROM_SCRATCH else 0
         assert rates == list(grid.LEARNING_RATES[lowest:])
-    losses = dict(zip(grid.LEARNING_RATES, ([0.9], [0.5], [0.4], [0.6], [0.8], [2.0])))
+    losses = dict(zip(grid.LEARNING_RATES, ([0.9], [0.4], [0.5], [0.6], [2.0])))
     table = pd.concat(
         tried(strategy, losses, size) for strategy in grid.WITH_STEPS for size in grid.SEARCH_SIZES.values()
     )
     again = pd.DataFrame(grid.finalist_cells(table, NAMES))
-    assert set(again["rate"]) == {3e-5, 1e-4} and set(again["seed"]) == set(grid.SEARCH_SEEDS[1:])
+    assert set(again["rate"]) == {1e-4, 3e-4} and set(again["seed"]) == set(grid.SEARCH_SEEDS[1:])
 
 
 def test_the_rate_with_the_lowest_mean_is_chosen_among_those_tried_with_every_seed():
@@ -117,6 +118,8 @@ def test_an_edge_that_wins_widens_the_range():
         found = grid.wider_cells(table, NAMES)
         assert {cell["rate"] for cell in found} == {wider} and len(found) == 3
         assert {cell["size"] for cell in found} == {"80"}
+    stuck = tried(grid.WITH_STEPS[0], low).assign(best_step=0)  # no training was better than its start
+    assert grid.wider_cells(pd.concat([*tables[2:], stuck, tables[1]]), NAMES) == []
     table = pd.concat([*tables[2:], tried(grid.WITH_STEPS[0], {3e-2: [0] * 3, 1e-2: [1] * 3}), tables[1]])
     assert grid.wider_cells(table, NAMES) == []  # there is no end to it otherwise
 
@@ -159,6 +162,29 @@ def test_drawn_pets_are_not_kept_under_the_photos_name(monkeypatch):
         grid.measure(grid.grid_cells()[0])
 
 
+def test_no_setting_is_made_up():
+    cells = [cell for cell in grid.grid_cells(NAMES) if cell["strategy"] not in grid.SOLVED]
+    scratch = cells[0] | {"strategy": strategies.FROM_SCRATCH, "rate": 1e-3}
+    for cell in (cells[0], scratch):
+        with pytest.raises(checks.CourseError, match="are still to be chosen. Call grid.measure_with"):
+            grid.measure(cell)
+
+
+def test_parts_beside_the_grid(monkeypatch, tmp_path):
+    runs = []
+    monkeypatch.setattr(grid.experiments, "run", lambda cells, *rest: runs.append((cells, rest[-1])))
+    monkeypatch.setattr(grid, "_is_there", lambda base: base != "efficientnet_lite2")
+    for part in ("larger", "bases"):
+        grid.run(tmp_path / "grid.csv", (domains.PHOTOS,), part=part)
+    (larger, _), (bases, _) = runs
+    assert {cell["image_size"] for cell in larger} == {128} and {cell["domain"] for cell in larger} == {
+        domains.PHOTOS
+    }
+    assert {cell["base"] for cell in bases} == set(grid.BASES) - {"efficientnet_lite2"}
+    with pytest.raises(checks.CourseError, match="part is 'all'. Choose one of grid, larger, bases"):
+        grid.run(tmp_path / "grid.csv", part="all")
+
+
 @pytest.mark.slow
 def test_a_grid_runs_to_its_end_and_a_second_run_has_nothing_to_do(monkeypatch, tmp_path):
     monkeypatch.setattr(grid, "LEARNING_RATES", (1e-4, 1e-3, 1e-2))
@@ -169,7 +195,8 @@ def test_a_grid_runs_to_its_end_and_a_second_run_has_nothing_to_do(monkeypatch, 
         planned.append((description, len(some)))
         for cell in experiments.missing(some, path):
             done.append(cell)
-            fake = {"validation_loss": 1.0 + len(done) % 7, "right": "oA=="}
+            fake = {name: 1.0 + len(done) % 7 for name in ("validation_loss", "trained_loss", "best_step")}
+            fake |= {"right": "oA=="}
             experiments.append(path, cell | fake)
 
     monkeypatch.setattr(experiments, "run", run)

@@ -38,7 +38,7 @@ def _interval(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
 check_lead = Check(
     right=_margin(_right),
     cases=(
-        (np.array([0.81, 0.74, 0.90, 0.69, 0.86]), np.array([0.78, 0.72, 0.86, 0.68, 0.81])),
+        (np.array([0.81, 0.74, 0.90, 0.69, 0.86]), np.array([0.78, 0.72, 0.86, 0.68, 0.77])),
         (
             np.array([0.61, 0.66, 0.58, 0.70, 0.63, 0.65, 0.60, 0.68, 0.62, 0.64]),
             np.array([0.64, 0.65, 0.62, 0.71, 0.68, 0.64, 0.66, 0.69, 0.65, 0.63]),
@@ -69,6 +69,10 @@ check_lead = Check(
         Slip(
             _margin(_right, t=lambda n: T[5]),
             "Right for five pairs. With another number of pairs, t is another.",
+        ),
+        Slip(
+            lambda one, other: (float(np.median(one - other)), _margin(_right)(one, other)[1]),
+            "That is the median of the differences. The margin is the mean's, and so is the lead.",
         ),
         Slip(
             _turned,
@@ -110,6 +114,7 @@ check_pareto_optimal = Check(
         ),
         ({"a": (0.8, 5), "b": (0.8, 9), "c": (0.9, 9), "d": (0.7, 4), "e": (0.85, 5)},),
         ({"a": (0.9, 2), "b": (0.8, 3)},),
+        ({"a": (0.9, 2), "b": (0.9, 2), "c": (0.5, 1), "d": (0.8, 2)},),
     ),
     slips=(
         Slip(
@@ -123,6 +128,14 @@ check_pareto_optimal = Check(
         Slip(
             lambda results: {name for name in results if _beaten(results, name)},
             "These are the ones that are beaten: the other way round.",
+        ),
+        Slip(
+            lambda results: {
+                name
+                for name, own in results.items()
+                if not _beaten(results, name) and list(results.values()).count(own) == 1
+            },
+            "Two strategies with the same numbers do not beat one another: neither is better in anything.",
         ),
         Slip(
             lambda results: set(),

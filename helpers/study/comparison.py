@@ -65,7 +65,10 @@ def table(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def on_pareto_front(means: pd.DataFrame) -> pd.Series:
-    """Mark the rows that no other row beats: none is as accurate or more, and cheaper in `cpu_seconds`.
+    """Mark the rows that no other row beats: none is at least as accurate, takes no longer, and is not equal.
+
+    Args:
+        means: columns `accuracy` and `cpu_seconds`; of one domain.
 
     Example:
         >>> means = pd.DataFrame({"accuracy": [0.7, 0.9, 0.8], "cpu_seconds": [1, 5, 9]})
@@ -73,9 +76,10 @@ def on_pareto_front(means: pd.DataFrame) -> pd.Series:
         [True, True, False]
     """
     checks.table(means, "accuracy", "cpu_seconds", name="means", maker="paired.means returns it")
-    cheapest_first = means.sort_values(["cpu_seconds", "accuracy"], ascending=[True, False])
-    best_before = cheapest_first["accuracy"].cummax().shift(fill_value=-np.inf)
-    return (cheapest_first["accuracy"] > best_before).reindex(means.index)
+    accuracy, seconds = means["accuracy"].to_numpy(), means["cpu_seconds"].to_numpy()
+    no_worse = (accuracy[:, None] >= accuracy) & (seconds[:, None] <= seconds)
+    beaten = (no_worse & ~no_worse.T).any(axis=0)
+    return pd.Series(~beaten, means.index)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ class Recommendation:
 
     Attributes:
         strategy: one of `STRATEGIES`, or "raw pixels".
-        setting: that validation chose for it: a learning rate, or the C of a logistic regression.
+        setting: that validation chose for it, of several the most frequent: a learning rate, or the C of a
+            logistic regression.
         why: two sentences.
         rows: of `paired.means`: each strategy in the most similar situation that was measured.
     """
@@ -145,7 +150,7 @@ def recommend(
             f"with {sizes.min():.0f} to {sizes.max():.0f} a class. Compare strategies on your own pictures."
         )
     nearest = sizes[np.abs(np.log(sizes / a_class)).argmin()]
-    cells = cells[cells["n_train"] == nearest * N_CLASSES[domain]]
+    cells = paired.with_shared_seeds(cells[cells["n_train"] == nearest * N_CLASSES[domain]])
     rows = paired.means(cells).set_index("strategy", drop=False)
     best = str(rows["accuracy"].idxmax())
     leads = {str(name): paired.difference(cells, best, str(name)) for name in rows.index.drop(best)}
@@ -163,5 +168,5 @@ def recommend(
             f"{found}. The most accurate was '{best}', by {lead}, which may be chance, for {ratio:.0f} times "
             "the processor's time."
         )
-    setting = float(cells.loc[cells["strategy"] == advised, "setting"].median())
+    setting = float(cells.loc[cells["strategy"] == advised, "setting"].mode().iloc[0])
     return Recommendation(advised, setting, why, rows.reset_index(drop=True))

@@ -41,6 +41,8 @@ class Domain:
         validation: rows by which learning rates are chosen and training is stopped.
         held_out: rows on which classifiers are scored, and nothing is chosen.
         source: where the pictures come from.
+        may_be_mirrored: whether a mirrored picture shows the same, as of cats and dogs, not of digits.
+        speakers: n names, where there are speakers: see `for_seed`.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Domain:
     validation: np.ndarray
     held_out: np.ndarray
     source: str
+    may_be_mirrored: bool = True
     speakers: np.ndarray | None = None
 
     def for_seed(self, seed: int) -> "Domain":
@@ -73,11 +76,6 @@ class Domain:
         )
 
     @property
-    def may_be_mirrored(self) -> bool:
-        """Whether a mirrored picture shows the same: cats and dogs do, digits and sounds do not."""
-        return self.name not in (DIGITS, SPEECH)
-
-    @property
     def classes(self) -> list[str]:
         """The classes' names, sorted."""
         return sorted(set(self.labels.tolist()))
@@ -90,7 +88,8 @@ class Domain:
             seed: of the draw.
 
         Raises:
-            ValueError: fewer rows than classes, or so many that the pool has none of a class left.
+            CourseError: fewer rows than classes, so few that a class gets none by its share, or so many that
+                the pool has none of a class left.
         """
         if size == "all":
             return self.pool
@@ -103,6 +102,11 @@ class Domain:
         rows, _ = train_test_split(
             self.pool, train_size=int(size), stratify=self.labels[self.pool], random_state=seed
         )
+        if lacking := set(self.classes) - set(self.labels[rows].tolist()):
+            raise checks.CourseError(
+                f"size is {size}, of which '{min(lacking)}' gets none by its share. "
+                "Take more pictures, or as many of each class."
+            )
         return rows
 
 
@@ -132,11 +136,16 @@ def load(name: str, image_size: int) -> Domain:
 
 
 def of_table(
-    data: pd.DataFrame, image_size: int, name: str = "my pictures", max_distance: float = 0.07
+    data: pd.DataFrame,
+    image_size: int,
+    name: str = "my pictures",
+    max_distance: float = 0.07,
+    may_be_mirrored: bool = True,
 ) -> Domain:
     """Make a domain of a table of pictures (columns `path` and `label`); near-duplicates stay together.
 
-    `max_distance` says how far apart near-duplicates may be, see `splits.split`.
+    `max_distance` says how far apart near-duplicates may be, see `splits.split`; `may_be_mirrored`, whether a
+    mirrored picture shows the same.
 
     Example:
         >>> data = datasets.draw_pets(40, seed=0, size=64)
@@ -154,7 +163,7 @@ def of_table(
     pictures = images.read_many(data["path"], image_size)
     pool, validation, held_out = (part.index.to_numpy() for part in parts)
     labels = data["label"].to_numpy(str)
-    return Domain(name, pictures, labels, pool, validation, held_out, source_of(data))
+    return Domain(name, pictures, labels, pool, validation, held_out, source_of(data), may_be_mirrored)
 
 
 def source_of(data: pd.DataFrame) -> str:
@@ -190,8 +199,8 @@ def _spoken_digits(image_size: int) -> Domain:
     pictures, speakers = speech.pictures(data, image_size), data["speaker"].to_numpy(str)
     source = f"Jakobovski/free-spoken-digit-dataset@{speech.COMMIT[:7]}"
     empty = np.empty(0, int)
-    domain = Domain(SPEECH, pictures, data["label"].to_numpy(str), empty, empty, empty, source, speakers)
-    return domain.for_seed(0)
+    labels = data["label"].to_numpy(str)
+    return Domain(SPEECH, pictures, labels, empty, empty, empty, source, False, speakers).for_seed(0)
 
 
 def _digits(image_size: int) -> Domain:
@@ -206,16 +215,18 @@ def _digits(image_size: int) -> Domain:
         for digit in digits.images
     ]
     pictures = np.stack([np.clip(grey, 0, 255).round().astype(np.uint8)] * 3, axis=-1)
-    return _divided(DIGITS, pictures, digits.target.astype(str), f"scikit-learn {sklearn.__version__}")
+    labels, source = digits.target.astype(str), f"scikit-learn {sklearn.__version__}"
+    return Domain(DIGITS, pictures, labels, *_divided(labels), source, may_be_mirrored=False)
 
 
-def _divided(name: str, pictures: np.ndarray, labels: np.ndarray, source: str) -> Domain:
+def _divided(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the rows of pool, validation and held-out part."""
     rest, held_out = train_test_split(
         np.arange(len(labels)), test_size=PARTS[2], stratify=labels, random_state=0
     )
     share = PARTS[1] / (PARTS[0] + PARTS[1])
     pool, validation = train_test_split(rest, test_size=share, stratify=labels[rest], random_state=0)
-    return Domain(name, pictures, labels, pool, validation, held_out, source)
+    return pool, validation, held_out
 
 
 _MADE_BY = {PHOTOS: _photos, DRAWINGS: _drawings, DIGITS: _digits, SPEECH: _spoken_digits}

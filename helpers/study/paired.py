@@ -34,7 +34,9 @@ def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
             units that have pictures of their own, such as speakers; then they are all there is of chance.
 
     Returns:
-        Of a single seed or unit, an interval of NaN, and p of 1.
+        Of a single seed or unit, an interval of NaN, and p of 1. Where all values are equal, the margin is
+        the rule of three's (J. A. Hanley and A. Lippman-Hand, 1983): what n pictures did not show happens in
+        fewer than 3 of n.
 
     Example:
         >>> from helpers.study import paired
@@ -50,7 +52,7 @@ def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
         return mean, float("nan"), 1.0
     variances = [float(np.var(means, ddof=1)) / len(means) for means in sources]
     if not (variance := sum(variances)):
-        return mean, 0.0, float(mean == 0)
+        return mean, 3 / values.shape[-1], float(mean == 0)
     freedom = variance**2 / sum(part**2 / (len(means) - 1) for part, means in zip(variances, sources))
     error = variance**0.5
     margin = stats.t.ppf(1 - LEVEL / 2, freedom) * error
@@ -66,16 +68,13 @@ def right_answers(record: pd.Series) -> np.ndarray:
     """Return which held-out pictures a classifier got right, `(n,)` of 1 and 0, from a row of the results.
 
     Raises:
-        CourseError: a row without accuracy above 0 (n is what it and the right ones give), or without a text.
+        CourseError: no such row.
     """
-    if not (
-        isinstance(record, pd.Series) and record.get("accuracy", 0) > 0 and isinstance(record["right"], str)
-    ):
+    if not isinstance(record, pd.Series) or not {"right", "n_held_out"} <= set(record.index):
         raise checks.CourseError(
-            "This is no row with which pictures were right. Take one of the grid's results."
+            f"record is {checks.shown(record)}, without which pictures were right. Give a row of the results."
         )
-    right = from_text(record["right"], 6 * len(record["right"]))
-    return right[: round(right.sum() / record["accuracy"])].astype(float)
+    return from_text(record["right"], int(record["n_held_out"])).astype(float)
 
 
 def _answers(cells: pd.DataFrame, strategy: str) -> pd.DataFrame:
@@ -97,7 +96,13 @@ def _units(by_seed: pd.DataFrame | pd.Series, domain: str) -> np.ndarray:
 
 def _situations(table: pd.DataFrame) -> Iterator[tuple[tuple[str, str, int], pd.DataFrame]]:
     """Yield domain, size and number of training pictures, with the rows of each, from near and few on."""
-    checks.table(table, *BY, "n_train", "strategy", "seed", "accuracy", "right", name="table")
+    checks.table(table, *BY, "n_train", "strategy", "seed", "accuracy", "right", "n_held_out", name="table")
+    if (twice := table.duplicated([*BY, "strategy", "seed"])).any():
+        strategy, seed = table.loc[twice, ["strategy", "seed"]].iloc[0]
+        raise checks.CourseError(
+            f"table has '{strategy}' with seed {seed} twice. Give results of one part, one base network and "
+            "one size of pictures."
+        )
     by_size = table.sort_values("n_train", kind="stable").groupby(BY, sort=False)
     places = {name: place for place, name in enumerate(NAMES)}
     for (domain, size), cells in sorted(by_size, key=lambda pair: places.get(pair[0][0], len(places))):
@@ -130,10 +135,10 @@ def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | 
 
     Returns:
         `lead`: the mean accuracy of `one` less that of `other`; `margin`, `p`: of it, over seeds and held-out
-        pictures; `seeds_margin`: over seeds alone; `turns`: how often leaving out one seed (one speaker,
-        where there are speakers) decides what was undecided, or the other way round; `loss_lead`,
-        `loss_margin`: of the log loss, over seeds (speakers) alone, since records keep no more of it than
-        its mean; `seeds`.
+        pictures; `seeds_margin`: over seeds alone (speakers, where there are speakers; of these, the lead is
+        their mean); `loss_lead`, `loss_margin`: of the log loss, over seeds (speakers) alone, since records
+        keep no more of it than its mean; `seeds`; `without`: lead and p with one seed (speaker) left out, for
+        `judge`.
     """
     domain = str(cells["domain"].iloc[0])
     answers = (_answers(cells, one) - _answers(cells, other)).dropna()
@@ -141,19 +146,21 @@ def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | 
         return None
     units = _units(answers, domain)
     lead, margin, p = mean_and_margin(units)
-    without = [mean_and_margin(np.delete(units, unit, axis=0)) for unit in range(len(units))]
-    turns = sum((some_p < LEVEL, some > 0) != (p < LEVEL, lead > 0) for some, _, some_p in without)
+    without = {}
+    for number, unit in enumerate(answers.index if domain != SPEECH else range(len(units))):
+        some_lead, _, some_p = mean_and_margin(np.delete(units, number, axis=0))
+        without[unit] = some_lead, some_p
     by_seed = cells[cells["seed"].isin(answers.index)].pivot(index="seed", columns="strategy")
     gain, loss = (by_seed[name][one] - by_seed[name][other] for name in ("accuracy", "log_loss"))
     return {
         "lead": lead,
         "margin": margin,
         "p": p,
-        "seeds_margin": half_width(gain.to_numpy()),
-        "turns": turns,
+        "seeds_margin": half_width(_units(gain, domain)),
         "loss_lead": loss.mean(),
         "loss_margin": half_width(_units(loss, domain)),
         "seeds": len(answers),
+        "without": without,
     }
 
 
@@ -175,29 +182,57 @@ def differences(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
 def judge(found: pd.DataFrame) -> pd.DataFrame:
     """Judge all differences of a table together: one that is told must hold among all that are shown.
 
+    Args:
+        found: a row of `difference` each, with its `domain`.
+
     Returns:
         The table with `alone`, the verdict of each for itself, at 95 %; `holm`, its p by S. Holm's method
-        (1979), which keeps the chance of *any* false verdict in the table under 5 %; `verdict`: "ahead" or
-        "behind" where that holds and no single seed or speaker turns it, else "undecided".
+        (1979), which keeps the chance of *any* false verdict in the table under 5 %; `turns`, how many single
+        seeds or speakers, left out of their whole domain, would change what that says; `verdict`: "ahead" or
+        "behind" where it holds and nothing turns it, else "undecided".
     """
     if found.empty:
-        return found.assign(alone=[], holm=[], verdict=[])
-    order = found["p"].sort_values().index
-    stepped = found["p"].loc[order] * np.arange(len(order), 0, -1)
-    holm = stepped.cummax().clip(upper=1).reindex(found.index)
-    side = np.where(found["lead"] > 0, "ahead", "behind")
-    return found.assign(
-        alone=np.where(found["p"] < LEVEL, side, "undecided"),
+        return found.assign(alone=[], holm=[], turns=[], verdict=[])
+    holm = _holm(found["p"])
+    together = _verdicts(found["lead"], holm)
+    turns = pd.Series(0, found.index)
+    for _, rows in found.groupby("domain"):
+        for unit in {unit for without in rows["without"] for unit in without}:
+            lead, p = found["lead"].copy(), found["p"].copy()
+            there = [row for row in rows.index if unit in rows.at[row, "without"]]
+            for row in there:
+                lead[row], p[row] = rows.at[row, "without"][unit]
+            turns[there] += (_verdicts(lead, _holm(p)) != together)[there]
+    return found.drop(columns="without").assign(
+        alone=_verdicts(found["lead"], found["p"]),
         holm=holm,
-        verdict=np.where((holm < LEVEL) & (found["turns"] == 0), side, "undecided"),
+        turns=turns,
+        verdict=together.where(turns == 0, "undecided"),
     )
+
+
+def _holm(p: pd.Series) -> pd.Series:
+    """Return adjusted p-values: the smallest times their number, the next times one less, none falling."""
+    stepped = p.sort_values() * np.arange(len(p), 0, -1)
+    return stepped.cummax().clip(upper=1).reindex(p.index)
+
+
+def _verdicts(lead: pd.Series, p: pd.Series) -> pd.Series:
+    side = np.where(lead > 0, "ahead", "behind")
+    return pd.Series(np.where(p < LEVEL, side, "undecided"), p.index)
+
+
+def with_shared_seeds(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the seeds that all strategies of a situation have: what is fair to rank them by."""
+    n = cells["strategy"].nunique()
+    return cells[cells.groupby("seed")["strategy"].transform("nunique") == n]
 
 
 def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     """Hold advice against the results: a strategy for each domain and size against its strongest rival.
 
-    The rival is the other strategy with the lowest mean *validation* loss: it is not chosen by the pictures
-    on which the two are compared.
+    The rival is the other strategy with the lowest mean *validation* loss: it is not chosen by the answers
+    that are compared. (Of spoken digits, whoever is held out with one seed is for validation with another.)
 
     Args:
         table: of the grid.
@@ -212,7 +247,8 @@ def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.Data
         if (domain, size) not in advice:
             continue
         advised = advice[domain, size]
-        losses = cells[cells["strategy"].isin(STRATEGIES)].groupby("strategy")["validation_loss"].mean()
+        candidates = with_shared_seeds(cells[cells["strategy"].isin(STRATEGIES)])
+        losses = candidates.groupby("strategy")["validation_loss"].mean()
         if advised not in losses.index or len(losses) < 2:
             continue
         rival = str(losses.drop(advised).idxmin())

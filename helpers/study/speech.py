@@ -74,14 +74,13 @@ def spectrogram(samples: np.ndarray) -> np.ndarray:
         >>> int(speech.spectrogram(tone)[:, 5].argmax())  # the row, from the top
         35
     """
-    samples = np.asarray(samples, float)
-    if samples.ndim != 1 or not np.any(samples):
+    n, heard = round(SECONDS * RATE), np.asarray(samples, float)[: round(SECONDS * RATE)]
+    if heard.ndim != 1 or not np.any(heard) or not np.isfinite(heard).all():
         raise checks.CourseError(
-            f"samples is {checks.shown(samples)}, without a sound. "
+            f"samples is {checks.shown(samples)}, without a sound in its first second. "
             "Give a recording (n,), as SciPy's wavfile reads it."
         )
-    n = round(SECONDS * RATE)
-    samples = np.pad(samples[:n], (0, max(0, n - len(samples))))
+    samples = np.pad(heard, (0, n - len(heard)))
     step = (n - WINDOW) // (FRAMES - 1)
     transform = ShortTimeFFT(hann(WINDOW), step, RATE, mfft=2 * WINDOW)
     bands = _mel_filters() @ transform.spectrogram(samples, p0=0, p1=FRAMES)

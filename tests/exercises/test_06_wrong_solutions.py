@@ -51,6 +51,7 @@ WRONG = [
     (LEAD, "whole width", lambda a, b: (np.mean(a - b), 2 * T[len(a)] * error(a - b)), "half of it"),
     (LEAD, "one alone", lambda a, b: (np.mean(a - b), T[len(a)] * error(a)), "one strategy alone"),
     (LEAD, "absolute", lambda a, b: (np.mean(abs(a - b)), T[len(a)] * error(abs(a - b))), "one by one"),
+    (LEAD, "median", lambda a, b: (np.median(a - b), T[len(a)] * error(a - b)), "the median of"),
     (LEAD, "lead alone", lambda a, b: np.mean(a - b), "one by one"),
     # pareto_optimal
     (
@@ -86,6 +87,12 @@ WRONG = [
         lambda r: [max(r, key=lambda n: r[n][0] / r[n][1])],
         "no weighing",
     ),
+    (
+        PARETO,
+        "twins beat one another",
+        lambda r: [n for n in r if all(a < r[n][0] or s > r[n][1] for k, (a, s) in r.items() if k != n)],
+        "do not beat one another",
+    ),
     (PARETO, "all", list, "two strategies at a time"),
     (
         PARETO,
@@ -113,7 +120,9 @@ RIGHT = [
     (PARETO, lambda r: [name for name in reversed(r) if not beaten(r, name)]),
     (
         PARETO,
-        lambda r: tuple(n for n in r if all(a < r[n][0] or s > r[n][1] for k, (a, s) in r.items() if k != n)),
+        lambda r: tuple(
+            n for n in r if all(a < r[n][0] or s > r[n][1] or (a, s) == r[n] for a, s in r.values())
+        ),
     ),
 ]
 
