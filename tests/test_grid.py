@@ -80,8 +80,9 @@ def test_bases_are_compared_on_the_grids_own_draws():
         for some in (grid.bases_cells(), grid.grid_cells(strategies=[strategies.HEAD_ONLY]))
     )
     assert {name.split()[0] for name in planned["base"]} <= set(backbones.NAMES)
+    assert set(planned.loc[planned["image_size"] == grid.FULL_SIZE, "domain"]) == {domains.PHOTOS}
     wanted = grids["size"].isin(["80", "320"]).sum()
-    for _, own in planned.groupby("base"):
+    for _, own in planned[planned["image_size"] == grid.IMAGE_SIZE].groupby("base"):
         assert len(grids.merge(own.assign(base=backbones.DEFAULT))) == len(own) == wanted
 
 

@@ -103,11 +103,11 @@ def trainer_of(model, penalty, start_counts=True):
 def test_a_solved_head_is_the_lowest_point_with_the_penalty_that_it_was_solved_with(pets, cached):
     """Without its penalty, training takes it away from there at once."""
     rows, classes = pets.training_rows(40, 0), ("cat", "dog")
-    found, targets = cached.features[rows], targets_of(pets.labels[rows], classes)
-    solved = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8).fit(found, pets.labels[rows])
+    found, targets = as_maps(cached.features[rows]), targets_of(pets.labels[rows], classes)
+    solved = LogisticRegression(C=0.1, max_iter=5000, tol=1e-8).fit(cached.features[rows], pets.labels[rows])
     moved = {}
     for name, penalty in (("kept", 1 / (2 * 0.1 * len(rows))), ("dropped", 0.0)):
-        head = keras.Sequential([keras.Input((1280,)), *heads_layers()])
+        head = head_on_maps()
         made = trainer_of(head, penalty)
         made.put_head(solved.coef_.T, solved.intercept_)
         # The start does not count, or what training did would be taken back.
@@ -117,17 +117,22 @@ def test_a_solved_head_is_the_lowest_point_with_the_penalty_that_it_was_solved_w
     assert moved["kept"] < moved["dropped"] / 5
 
 
-def heads_layers():
-    return [
-        keras.layers.Dropout(0.0, seed=0, name="dropout"),
-        keras.layers.Dense(1, "sigmoid", name="classifier"),
-    ]
+def as_maps(found):
+    return found[:, None, None]
+
+
+def head_on_maps():
+    layers = keras.layers
+    dropout, dense = (
+        layers.Dropout(1e-9, seed=0, name="dropout"),
+        layers.Dense(1, "sigmoid", name="classifier"),
+    )
+    return keras.Sequential([keras.Input((1, 1, 1280)), layers.Flatten(), dropout, dense])
 
 
 def test_training_stops_by_the_log_loss_alone(pets, cached):
     """A penalty that falls while the log loss rises is no progress."""
-    found, targets = cached.features, targets_of(pets.labels, ("cat", "dog"))
-    head = keras.Sequential([keras.Input((1280,)), *heads_layers()])
+    found, targets, head = as_maps(cached.features), targets_of(pets.labels, ("cat", "dog")), head_on_maps()
     made = trainer_of(head, 0.0)
     train, validation = ((found[part], targets[part]) for part in (pets.pool, pets.validation))
     plain = made.fit(train, validation, networks.Patience(50, 50, 10), 1e-3, seed=0)

@@ -34,9 +34,9 @@ def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
             units that have pictures of their own, such as speakers; then they are all there is of chance.
 
     Returns:
-        Of a single seed or unit, an interval of NaN, and p of 1. Where all values are equal, the margin is
-        the rule of three's (J. A. Hanley and A. Lippman-Hand, 1983): what n pictures did not show happens in
-        fewer than 3 of n.
+        Of a single seed or unit, an interval of NaN, and p of 1. Where all answers are equal, the margin
+        is the rule of three's (J. A. Hanley and A. Lippman-Hand, 1983): what n pictures did not show happens
+        in fewer than 3 of n.
 
     Example:
         >>> from helpers.study import paired
@@ -52,7 +52,7 @@ def mean_and_margin(values: np.ndarray) -> tuple[float, float, float]:
         return mean, float("nan"), 1.0
     variances = [float(np.var(means, ddof=1)) / len(means) for means in sources]
     if not (variance := sum(variances)):
-        return mean, 3 / values.shape[-1], float(mean == 0)
+        return mean, 0.0 if values.ndim == 1 else 3 / values.shape[1], float(mean == 0)
     freedom = variance**2 / sum(part**2 / (len(means) - 1) for part, means in zip(variances, sources))
     error = variance**0.5
     margin = stats.t.ppf(1 - LEVEL / 2, freedom) * error

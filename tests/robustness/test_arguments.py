@@ -811,7 +811,11 @@ CASES = {
     "autopsy.waterfall": [
         (lambda m, b: autopsy.waterfall(PETS), "results is .*Give a table with step and seed and accuracy"),
         (
-            lambda m, b: autopsy.waterfall(pd.DataFrame({"step": ["a"], "seed": 0, "accuracy": 0.5})),
+            lambda m, b: autopsy.waterfall(
+                pd.DataFrame(
+                    {"step": ["a"], "seed": 0, "accuracy": 0.5, "cpu_seconds": 1.0, "base_changed": True}
+                )
+            ),
             "results has no 'as written'. Let python -m helpers autopsy run to its end",
         ),
     ],
