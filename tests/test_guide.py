@@ -222,4 +222,4 @@ def test_what_one_searches_for_is_there(words):
 def test_every_problem_has_a_mend():
     for problem in re.split(r"^### ", text_of(TROUBLE), flags=re.MULTILINE)[1:]:
         title, _, rest = problem.partition("\n")
-        assert ("**Cause.**" in rest and "**Mend.**" in rest) or "README" in rest, title
+        assert ("**Cause.**" in rest and "**Fix.**" in rest) or "README" in rest, title
