@@ -195,6 +195,7 @@ def vietnamese_editions(course: Path, repository: Repository, setup_cell: str) -
     folder = course / "notebooks" / translation.LANGUAGE
     complete = tuple(translation.complete(folder))
     setup_cell = setup_cell.replace('language = "en"', f'language = "{translation.LANGUAGE}"')
+    setup_cell = translation.setup_cell(setup_cell, translation.read(translation.SETUP_FILE, folder))
     made = {}
     for document in translation.documents(course):
         if document.is_notebook and document.name in complete:

@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from colab import build
 from helpers import checks
-from helpers.course import blocks, commands, editions, lessons, proofreading, translation
+from helpers.course import blocks, commands, editions, lessons, messages, proofreading, translation
 from helpers.runtime import COURSE_FOLDER
 
 PAGE = """\
@@ -475,6 +475,20 @@ def test_its_links_lead_to_vietnamese_editions_where_there_are_some(course):
         targets[len(complete)] = re.search(r"\[tiếp\]\((\S+)\)", title)[1]
     assert targets[1].endswith("/main/colab/02_on.ipynb")
     assert targets[2].endswith("/main/colab/vi/02_on.ipynb")
+
+
+def test_the_setup_cell_says_it_in_vietnamese_and_does_the_same():
+    script = (COURSE_FOLDER / translation.SETUP_CELL).read_text(encoding="utf-8")
+    known = translation.read(translation.SETUP_FILE)
+    english, made = messages.said(script), translation.setup_cell(script, known)
+    assert len(english) == 7 and all(script.count(text) == 1 for text in english)
+    assert {entry.msgid for entry in known.translated_entries()} == set(english), "run `make translate`"
+    vietnamese = messages.said(made)
+    assert not set(vietnamese) & set(english)
+    for text, same in zip(english, vietnamese, strict=True):
+        assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", same))
+        script, made = script.replace(text, "…"), made.replace(same, "…")
+    assert script == made
 
 
 def test_an_edition_goes_when_its_lesson_is_no_longer_complete(course):

@@ -18,6 +18,7 @@ from . import lessons
 HELPERS = COURSE_FOLDER / "helpers"
 _WORDS = re.compile(r"[A-Za-z]{2,}[^A-Za-z]? |[A-Za-z}] [A-Za-z]{2,}")
 _CODE = re.compile(r"\(\?|\\[dws]|^[a-z_]+==|^\w+://")
+_SAYING = ("print", "sys.exit")
 _LABELS = ("label", "title", "xlabel", "ylabel")  # arguments of Matplotlib whose single words are shown
 _LABELLING = re.compile(
     r"^(set_(title|[xyz]?label|[xy]ticks)|text|annotate|Control|describe|empty_figure|translated|say)$"
@@ -37,6 +38,15 @@ def messages(folder: Path = HELPERS) -> dict[str, str]:
         for text in _texts(ast.parse("\n".join(cell.source for cell in cells)), printed=False):
             found.setdefault(text, path.stem)
     return found
+
+
+def said(script: str) -> list[str]:
+    """Return what a script of Colab shows, as it is written there: its form's title, and what it prints."""
+    title = re.search(r"^# @title (.+)$", script, re.MULTILINE)
+    nodes = sorted(ast.walk(ast.parse(script)), key=lambda node: getattr(node, "lineno", 0))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) in _SAYING]
+    literals = [ast.get_source_segment(script, call.args[0]) or "" for call in calls]
+    return ([title[1]] if title else []) + [literal.removeprefix("f").strip('"') for literal in literals]
 
 
 def _texts(tree: ast.Module, printed: bool = True) -> Iterator[str]:

@@ -31,6 +31,7 @@ PAGES = {  # file of translations -> page
     "guide": "notebooks/README.md",
     "readme": "README.md",
 }
+SETUP_CELL, SETUP_FILE = "colab/setup_cell.py", "colab_setup"  # a script, and its file of translations
 _FOLD = "fold"  # the context of what folds are called: the same all over a file
 _ALIKE = 0.6  # from which share of equal words on an edited block is taken for what became of an old one
 _LINK = re.compile(rf"`[^`]*`|{blocks.LINK.pattern}")
@@ -208,6 +209,9 @@ def update(course: Path = COURSE_FOLDER) -> Iterator[tuple[str, int, int, int]]:
     if (folder := course / "helpers").is_dir():
         said = [Unit(module, text, "message") for text, module in messages.messages(folder).items()]
         files.append((LANGUAGE, folder / "language", said))
+    if (script := course / SETUP_CELL).is_file():
+        said = [Unit("setup", text, "message") for text in messages.said(script.read_text(encoding="utf-8"))]
+        files.append((SETUP_FILE, course / "notebooks" / LANGUAGE, said))
     for name, folder, units in files:
         made = updated(read(name, folder), units)
         write(made, name, folder)
@@ -262,6 +266,13 @@ def notebook(
 def solution(translations: polib.POFile) -> str:
     """Return what a folded solution is called."""
     return valid(translations).get((_FOLD, editions.SOLUTION), ENGLISH + editions.SOLUTION)
+
+
+def setup_cell(script: str, translations: polib.POFile) -> str:
+    """Return the setup cell of Colab's editions with what it says in Vietnamese; its code is the same."""
+    for entry in translations.translated_entries():
+        script = script.replace(entry.msgid, entry.msgstr)
+    return script
 
 
 def write_edition(folder: Path, course: Path = COURSE_FOLDER) -> dict[str, int]:
