@@ -54,6 +54,7 @@ def lesson(tmp_path) -> str:
         new_code_cell("table()", outputs=[table]),
         new_code_cell("print('a')", outputs=[new_output("stream", text=":a:\n")]),
         new_code_cell("assert True", metadata={"tags": ["bounds"]}),
+        new_code_cell("photos()", metadata={"tags": ["photo"]}),
         new_code_cell(SOLUTION, metadata={"nbgrader": {"solution": True}}),
     ]
     nbformat.write(new_notebook(cells=cells), tmp_path / "notebooks" / "01_first.ipynb")
@@ -122,7 +123,7 @@ def test_the_sites_own_words_are_in_vietnamese(vietnamese):
 
 def test_no_word_of_the_site_lacks_its_translation():
     words = translation.read("vi", site.SPHINX)
-    ours = [*site.contents(lessons.find()), site._RUNNING, editions.SOLUTION]
+    ours = [*site.contents(lessons.find()), site._RUNNING, site._PHOTOS, site._OUTPUTS, editions.SOLUTION]
     assert [word for word in ours if not words.find(word)] == [] == words.untranslated_entries()
 
 
@@ -169,6 +170,24 @@ def test_outputs_come_with_what_describes_them(lesson):
     )
     assert '<div class="output" lang="en">\n<table></table>\n</div>' in lesson and "a table" not in lesson
     assert "````{code-block} text\n:class: output\n\n:a:\n" in lesson
+
+
+def test_where_photos_are_missing_it_is_said(lesson):
+    assert lesson.count("\n*Photos, which the course may not hand on: run this cell to see them.*\n") == 1
+    assert re.search(r"photos\(\)\n````\n\n\*Photos, which", lesson)
+
+
+def test_vietnamese_lessons_say_that_their_outputs_are_english(vietnamese, sources):
+    for folder, said in ((vietnamese, 1), (sources, 0)):
+        first = (folder / "notebooks" / "01_data_survey.md").read_text(encoding="utf-8")
+        assert first.count("Kết quả và hình trên trang này lấy từ khóa học tiếng Anh") == said
+
+
+def test_the_first_page_leaves_the_other_language_to_the_switch(vietnamese, sources):
+    for folder in (vietnamese, sources):
+        start = (folder / "index.md").read_text(encoding="utf-8")
+        assert "Tiếng Việt:" not in start
+    assert "Tiếng Việt:" in (COURSE_FOLDER / "README.md").read_text(encoding="utf-8")
 
 
 def test_a_badge_becomes_words(lesson):

@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import nbformat
@@ -31,6 +31,9 @@ BESIDE = {  # the pages beside the lessons: heading in the contents -> pages
 }
 ENGLISH = "en_GB"  # as Sphinx calls it
 _RUNNING = "Running the course"  # what the README tells from its first commands on
+_PHOTOS = "Photos, which the course may not hand on: run this cell to see them."
+_OUTPUTS = "Outputs and figures on this page are those of the English course."
+_TOLD_BY_THE_SWITCH = re.compile(r"^\*\*Tiếng Việt:\*\*.+?\n\n", re.MULTILINE | re.DOTALL)
 _BADGE = re.compile(r"\[!\[Open in Colab\]\(\S+?\)\]\((\S+?)\)")
 _CODE_OR_LINK = re.compile(
     r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)|(!?)\[((?:[^\[\]`]|`[^`]*`)*)\]\(([^)\s]+)\)", re.DOTALL
@@ -66,11 +69,14 @@ def write_sources(folder: Path, course: Path = COURSE_FOLDER, language: str = EN
         path = course / page
         (folder / page).parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".ipynb":
-            text = _lesson(path, (folder / page).parent, words.get(editions.SOLUTION, editions.SOLUTION))
+            text = _lesson(path, (folder / page).parent, words)
+            if language != ENGLISH and translation.ALL_ENGLISH not in text:
+                text = re.sub(r"\A# .+\n", rf"\g<0>\n*{words.get(_OUTPUTS, _OUTPUTS)}*\n", text)
         else:
             text = path.read_text(encoding="utf-8")
         if page == README:
             start, running = re.split(r"\n(?=## )", text, maxsplit=1)
+            start = _TOLD_BY_THE_SWITCH.sub("", start)
             table = re.search(r"^## [^\n]+\n\n\|.+?(?=^###? )", running, re.MULTILINE | re.DOTALL)
             write("index", f"{start}\n{table[0] if table else ''}\n{_tables_of_contents(parts, words)}", page)
             note = f"{translation.ALL_ENGLISH}\n\n" if translation.ALL_ENGLISH in start else ""
@@ -158,14 +164,20 @@ def _tables_of_contents(parts: dict[str, list[str]], words: dict[str, str]) -> s
     return "\n".join(tables)
 
 
-def _lesson(path: Path, pictures: Path, solution: str) -> str:
-    """Return a saved lesson as Markdown, each `solution` folded, and write its pictures to a folder."""
+def _lesson(path: Path, pictures: Path, words: Mapping[str, str]) -> str:
+    """Return a saved lesson as Markdown, each solution folded, and write its pictures to a folder.
+
+    `words` are the site's own in another language.
+    """
     notebook = lessons.without_bounds(nbformat.read(path, as_version=4))
     for cell in notebook.cells:
         if editions.is_solution(cell):
             cell.metadata["solution"] = editions.without_marks(cell.source)
             cell.source = editions.without_solution(cell.source)
+        if "photo" in cell.metadata.get("tags", []) and not cell.outputs:
+            cell.metadata["note"] = words.get(_PHOTOS, _PHOTOS)
     exporter = MarkdownExporter(raw_template=(SPHINX / "lesson.md.j2").read_text(encoding="utf-8"))
+    solution = words.get(editions.SOLUTION, editions.SOLUTION)
     text, resources = exporter.from_notebook_node(notebook, {"unique_key": path.stem, "solution": solution})
     for name, picture in resources["outputs"].items():
         (pictures / name).write_bytes(picture)

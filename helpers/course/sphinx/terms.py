@@ -9,6 +9,13 @@ from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
 ENTRY = re.compile(r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[.+?\]\((?:(\d\d)_)?.+?\)\)$", re.MULTILINE)
+# Where a term's word means something else, or stands in the title of a work.
+OTHERWISE = re.compile(
+    r"several-fold|\bfold(?:s|ed|ing)?\b(?= batch)|pooling that halves|half precision|channels' weights"
+    r"|on (?:a|the) head or|Sampling Error|“[^”]+”|\"[^\"]+\"",
+    re.IGNORECASE,
+)
+REFERENCES = ("References", "Tài liệu tham khảo")
 LEFT_OUT = (nodes.literal, nodes.reference, nodes.title, nodes.strong, nodes.Invisible)
 
 
@@ -42,7 +49,8 @@ class Terms(SphinxTransform):
         names = sorted(map(re.escape, meanings), key=len, reverse=True)
         pattern = re.compile(rf"\b({'|'.join(names)})s?\b", re.IGNORECASE)
         for section in self.document.findall(nodes.section):
-            mark(section, pattern, meanings)
+            if section.next_node(nodes.title).astext() not in REFERENCES:
+                mark(section, pattern, meanings)
 
 
 def mark(section: nodes.section, pattern: re.Pattern, meanings: dict[str, str]) -> None:
@@ -58,9 +66,10 @@ def mark(section: nodes.section, pattern: re.Pattern, meanings: dict[str, str]) 
             continue
         left_out = any(isinstance(node, LEFT_OUT) for node in above)
         pieces, end = [], 0
+        otherwise = [range(*other.span()) for other in OTHERWISE.finditer(text)]
         for match in pattern.finditer(text):
             meaning = meanings[match[1].lower()]
-            if meaning in seen:
+            if meaning in seen or any(match.start() in span for span in otherwise):
                 continue
             seen.add(meaning)
             if not left_out:

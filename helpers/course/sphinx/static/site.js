@@ -24,6 +24,12 @@ document.addEventListener("DOMContentLoaded", () => {
   for (const title of document.querySelectorAll("svg title")) title.textContent = _(title.textContent);
   const other = document.querySelector(".other-language");
   other.addEventListener("click", () => { other.hash = place(); });
+  for (const picture of document.querySelectorAll("article img")) {  // on a telephone, its lettering is small
+    const whole = document.createElement("a");
+    whole.href = picture.src;
+    picture.replaceWith(whole);
+    whole.append(picture);
+  }
   reachable();
 });
 addEventListener("resize", reachable);
