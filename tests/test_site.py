@@ -47,11 +47,15 @@ def lesson(tmp_path) -> str:
     picture = new_output(
         "display_data", {"image/png": DOT}, metadata={"image/png": {"alt": 'A "dot": grey.'}}
     )
+    card = new_output(
+        "execute_result", {"text/markdown": "# Card\n\n**What.** It says.", "text/plain": "'…'"}
+    )
     table = new_output("execute_result", {"text/html": "<table></table>", "text/plain": "a table"})
     cells = [
         new_markdown_cell(f"# Lesson 1: First\n\n{BADGE}\n\nSee [there](02_second.ipynb#2.-Two, too)"),
         new_code_cell("dot()", id="dot", outputs=[picture]),
         new_code_cell("table()", outputs=[table]),
+        new_code_cell("card()", outputs=[card]),
         new_code_cell("print('a')", outputs=[new_output("stream", text=":a:\n")]),
         new_code_cell("assert True", metadata={"tags": ["bounds"]}),
         new_code_cell("photos()", metadata={"tags": ["photo"]}),
@@ -170,6 +174,10 @@ def test_outputs_come_with_what_describes_them(lesson):
     )
     assert '<div class="output" lang="en">\n<table></table>\n</div>' in lesson and "a table" not in lesson
     assert "````{code-block} text\n:class: output\n\n:a:\n" in lesson
+
+
+def test_markdown_that_a_cell_returns_is_shown_as_such_without_a_heading_of_the_page(lesson):
+    assert "\n> **Card**\n>\n> **What.** It says.\n" in lesson and "\n# Card" not in lesson
 
 
 def test_where_photos_are_missing_it_is_said(lesson):

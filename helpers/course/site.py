@@ -164,6 +164,12 @@ def _tables_of_contents(parts: dict[str, list[str]], words: dict[str, str]) -> s
     return "\n".join(tables)
 
 
+def _quoted(markdown: str) -> str:
+    """Return Markdown as a quotation, its headings as bold lines: they are none of the page's own."""
+    lines = re.sub(r"^#+ (.+)$", r"**\1**", markdown.strip(), flags=re.MULTILINE).splitlines()
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
 def _lesson(path: Path, pictures: Path, words: Mapping[str, str]) -> str:
     """Return a saved lesson as Markdown, each solution folded, and write its pictures to a folder.
 
@@ -176,6 +182,9 @@ def _lesson(path: Path, pictures: Path, words: Mapping[str, str]) -> str:
             cell.source = editions.without_solution(cell.source)
         if "photo" in cell.metadata.get("tags", []) and not cell.outputs:
             cell.metadata["note"] = words.get(_PHOTOS, _PHOTOS)
+        for output in cell.get("outputs", []):
+            if "text/markdown" in output.get("data", {}):
+                output.data["text/markdown"] = _quoted(output.data["text/markdown"])
     exporter = MarkdownExporter(raw_template=(SPHINX / "lesson.md.j2").read_text(encoding="utf-8"))
     solution = words.get(editions.SOLUTION, editions.SOLUTION)
     text, resources = exporter.from_notebook_node(notebook, {"unique_key": path.stem, "solution": solution})

@@ -87,8 +87,7 @@ def model_card(
         "How good it is": f"In the test: {report}. Always saying {commonest} would be right for "
         f"{truth.max()} of {report.n}. Found, class by class: {recalls}. {_mixed_up(confusion)}",
         "Was fine-tuning worth it": _worth(gain),
-        "What was wrong with the pictures": f"{len(found.unreadable)} could not be read, "
-        f"{len(found.contradictory)} lay in two classes: left out. Pairs of near-duplicates: "
+        "What was wrong with the pictures": f"{_left_out(found)} Pairs of near-duplicates: "
         f"{len(found.pairs)}. The largest class has {sizes.max() / sizes.min():.1f} times as many pictures "
         "as the smallest.",
         "How it was made": f"{transfer.base_of(model).name} with a new head, pictures cropped to a square of "
@@ -119,6 +118,14 @@ def _mixed_up(confusion: pd.DataFrame) -> str:
     ]
     most = sorted(pairs, key=lambda pair: -pair[0])[:3]
     return f"Mixed up most often: {', '.join(text for _, text in most)}." if most else "Nothing was mixed up."
+
+
+def _left_out(found: Findings) -> str:
+    if not len(found.unreadable) and not len(found.contradictory):
+        return "All could be read, and none lay in two classes."
+    return (
+        f"{len(found.unreadable)} could not be read, {len(found.contradictory)} lay in two classes: left out."
+    )
 
 
 def _worth(gain: Comparison | None) -> str:

@@ -111,7 +111,8 @@ def pair_distances(pairs: pd.DataFrame, limit: float) -> DescribedFigure:
     axis.plot(ranks[:found], distance[:found], MARKERS[1], color=RED, label="up to the limit")
     axis.plot(ranks[found:], distance[found:], MARKERS[0], color=BLUE, markersize=4, label="above it")
     axis.axhline(limit, color=GREY, linestyle="--")
-    axis.annotate(f"limit {limit}", (len(pairs), limit), ha="right", va="bottom", color="#555555")
+    place = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+    axis.annotate(f"limit {limit}", (len(pairs), limit), color="#555555", **place)
     axis.set(xlabel="pairs, the closest first", ylabel="distance (1 − correlation)", ylim=(-0.01, None))
     next_one, place = "no other pair is shown", "No other pair is shown"
     if found < len(distance):
@@ -244,7 +245,7 @@ def share_histogram(
         )
         if counts.max() > top:
             place = bins[counts.argmax() + 1] + np.ptp(bins) / 100
-            axis.text(place, 0.95 * top, f"{name}: all {counts.max()} (cut)", va="top")
+            axis.text(place, 0.95 * top, f"{name}: all {counts.max()} (bar cut off)", va="top")
     axis.axvline(100 * expected, color=GREY, linestyle="--")
     axis.set(xlabel=f"{of} in {part}, in % (dashed: in all data)", ylabel="seeds", ylim=(0, top))
     spans = {name: (100 * min(values), 100 * max(values)) for name, values in shares.items()}

@@ -188,7 +188,8 @@ def threshold_costs(
     )
     right.set_xlabel(f"called {second} from this probability on")
     right.set_ylabel("cost")
-    right.set_ylim(bottom=0)
+    # Beyond that, at 0 and at 1, everything is called one class: the slope would hide what is near the least.
+    right.set_ylim(0, min(4 * max(costs.min(), cost) or np.inf, 1.05 * costs.max() or 1))
     right.legend(frameon=False, fontsize=9)
     right.set_title(f"Threshold {chosen:.2f} costs {cost:g}")
     return core.describe(
@@ -237,7 +238,7 @@ def heat_maps(
     for above, below, picture, heat, title in zip(*axes, pictures, heats, titles, strict=True):
         core.show_image(above, picture, title)
         shown = _draw_heat(below, picture, heat)
-    figure.colorbar(shown, ax=axes[1].tolist(), label="evidence (share of most)", shrink=0.8)
+    figure.colorbar(shown, ax=axes[1].tolist(), label="evidence (share of the largest)", shrink=0.8)
     figure.suptitle(finding, fontsize=11)
     return core.describe(
         figure,
