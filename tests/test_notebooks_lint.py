@@ -169,6 +169,15 @@ def bounds_only_assert(notebook: NotebookNode, path: Path) -> Iterator[str]:
             yield f"{cell.id}: should be named for the cell whose numbers it holds, as in `spread-bounds`"
 
 
+def no_cell_prints_true(notebook: NotebookNode, path: Path) -> Iterator[str]:
+    """A reader learns from a number, and a bound belongs into a cell tagged `bounds`."""
+    for cell in code(notebook):
+        printed = "".join(output.get("text", "") for output in cell.outputs)
+        returned = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+        if re.search(r"(^|: )True$", printed, re.MULTILINE) or "True" in returned:
+            yield f"{cell.id}: prints True; print the number, and hold it in a cell tagged `bounds`"
+
+
 def photos_are_not_saved(notebook: NotebookNode, path: Path) -> Iterator[str]:
     """Nor may nbval compare the cells that show them: their saved output is empty."""
     for cell in code(notebook):
@@ -266,6 +275,7 @@ CHECKS = [
     the_next_lesson_is_linked,
     outputs_are_clean,
     bounds_only_assert,
+    no_cell_prints_true,
     photos_are_not_saved,
     pictures_are_described,
     no_widget_is_saved,
@@ -505,6 +515,10 @@ FAULTS = [
     ),
     (bounds_only_assert, partial(put, "bars-bounds", source="print(0 < width < 2)")),
     (bounds_only_assert, partial(put, "bars-bounds", id="width-is-right")),
+    (
+        no_cell_prints_true,
+        partial(put, "bars", outputs=[{"output_type": "stream", "name": "stdout", "text": "near 1: True\n"}]),
+    ),
     (photos_are_not_saved, partial(put, "bars", metadata={"tags": ["photo", "nbval-ignore-output"]})),
     (photos_are_not_saved, partial(put, "sheet", metadata={"tags": ["photo"]})),
     (photos_are_not_saved, partial(put, "look", attachments={"a.png": {"image/png": "aGk="}})),

@@ -124,7 +124,9 @@ def test_share_histogram_cuts_the_bar_of_a_way_without_luck_and_says_so():
     axis = plots.share_histogram(
         {"luck": np.linspace(0.4, 0.6, 100), "strata": [0.5] * 100}, expected=0.5, of="dogs", part="a part"
     ).axes[0]
-    assert axis.get_ylim()[1] < 10 and [text.get_text() for text in axis.texts] == ["strata: all 100 (bar cut off)"]
+    assert axis.get_ylim()[1] < 10 and [text.get_text() for text in axis.texts] == [
+        "strata: all 100 (bar cut off)"
+    ]
     alike = plots.share_histogram({"strata": [0.5] * 100}, expected=0.5, of="dogs", part="a part").axes[0]
     assert alike.get_ylim()[1] > 100 and not alike.texts
 
