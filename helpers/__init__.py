@@ -27,12 +27,12 @@ Lesson 5, the base network trains as well, and the result is looked at; `stairca
 Lesson 6, strategies compared; its modules are in `helpers.study`:
     autopsy.waterfall, autopsy.gaps, domains.load, comparison.results, comparison.table,
     comparison.on_pareto_front, comparison.recommend, grid.rate_losses, grid.grid_cells, grid.measure_with,
-    paired.means, paired.difference, paired.differences, paired.boxes, paired.right_answers,
+    paired.means, paired.differences, paired.boxes, paired.right_answers,
     strategies.bottleneck
 Appendix model_leaves_the_notebook, a model for devices without Keras:
     own.train_head, explore.threshold
 Appendix your_own_pictures, a folder of one's own from end to end:
-    own.example_folder, own.split, own.fine_tuned, own.compare, own.example_photo,
+    datasets.load_folder, own.example_folder, own.split, own.fine_tuned, own.compare, own.example_photo,
     evaluate.predict_photo, splits.class_weights
 
 Besides, `plots` draws the lessons' figures, `exercises` checks answers, `transfer.warm_up` trains a head on

@@ -174,7 +174,7 @@ def test_no_setting_is_made_up():
 def test_parts_beside_the_grid(monkeypatch, tmp_path):
     runs = []
     monkeypatch.setattr(grid.experiments, "run", lambda cells, *rest: runs.append((cells, rest[-1])))
-    monkeypatch.setattr(grid, "_is_there", lambda base: base != "efficientnet_lite2")
+    monkeypatch.setattr(grid.experiments, "is_there", lambda base, load: base != "efficientnet_lite2")
     for part in ("larger", "bases"):
         grid.run(tmp_path / "grid.csv", (domains.PHOTOS,), part=part)
     (larger, _), (bases, _) = runs

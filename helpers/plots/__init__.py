@@ -59,7 +59,6 @@ __all__ = [
     "confusion",
     "example_sheet",
     "feature_maps",
-    "four_boxes",
     "grid_order",
     "heat_maps",
     "image_pairs",

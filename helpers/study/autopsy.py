@@ -7,7 +7,7 @@ pictures …); lesson 6 shows those without training.
 
 import warnings
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,8 @@ def run(path: Path | str = RESULTS, workers: int | None = None) -> None:
     cells = [{"step": step, "seed": seed} for seed in range(SEEDS) for step in CHANGES]
     experiments.run(cells, path, measure, workers, "autopsy")
     path, names = runtime.path_of(path), ("network", "suspects", "epochs", "seed")
-    there = {network for network in NETWORKS if _can_be_loaded(network)}
+    loads = {name: partial(backbones.load, **of) for name, of in NETWORKS.items()}
+    there = [name for name, load in loads.items() if experiments.is_there(name, load)]
     trainings = [training for training in GAP_TRAININGS if training[0] in there]
     cells = [dict(zip(names, (*training, seed))) for seed in range(SEEDS) for training in trainings]
     experiments.run(cells, path.with_stem(f"{path.stem}_gap"), measure_gap, workers, "the gap")
@@ -247,10 +248,8 @@ def waterfall(results: pd.DataFrame) -> pd.DataFrame:
         results: of `run`.
 
     Returns:
-        Index: the step. Columns `accuracy` and `spread` (mean and standard deviation over seeds), `change`
-        and `margin` (mean over seeds of the difference to the step before, and half of its 95 % interval,
-        for splits that overlap),
-        `cpu_seconds`, `base_changed`.
+        Index: the step. Columns `accuracy`, `spread` (standard deviation over seeds), `change` to the step
+        before, `margin` (half of its 95 % interval, for splits that overlap), `cpu_seconds`, `base_changed`.
 
     Raises:
         ValueError: a column or a step is missing.
@@ -259,8 +258,8 @@ def waterfall(results: pd.DataFrame) -> pd.DataFrame:
         >>> steps = autopsy.waterfall(pd.read_csv(autopsy.RESULTS))
         >>> steps[["accuracy", "change"]].tail(2).round(3)
                                          accuracy  change
-        head trained to its end instead      0.91  -0.012
-        224 pixels, not 80                   0.99   0.079
+        head trained to its end instead     0.906  -0.019
+        224 pixels, not 80                  0.989   0.083
     """
     names = "step", "seed", "accuracy", "cpu_seconds", "base_changed"
     checks.table(results, *names, name="results", maker=MAKER)
@@ -399,12 +398,3 @@ def gaps(results: pd.DataFrame) -> pd.DataFrame:
     table = groups[[*measured, "gap"]].mean()
     table["spread"], table["margin"] = groups["gap"].std(), groups["gap"].agg(_half_width)
     return table.loc[[training for training in GAP_TRAININGS if training in table.index]]
-
-
-def _can_be_loaded(network: str) -> bool:
-    try:
-        backbones.load(**NETWORKS[network])
-    except FileNotFoundError as error:
-        print(f"{network} is left out. {error}")
-        return False
-    return True

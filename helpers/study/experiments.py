@@ -279,6 +279,16 @@ def _leave_out_the_damaged(path: Path) -> None:
             unfinished.write_text(text, encoding="utf-8", newline="")
 
 
+def is_there(name: str, load: Callable[[], object]) -> bool:
+    """Return whether something can be loaded; if not, print that it is left out, and why."""
+    try:
+        load()
+    except FileNotFoundError as error:
+        print(f"{name} is left out. {error}")
+        return False
+    return True
+
+
 def provenance() -> Record:
     """Return what a record rests on: versions, the machine in words, the day, the command."""
     versions = {

@@ -150,7 +150,8 @@ def larger_cells() -> list[experiments.Cell]:
 def bases_cells(bases: Sequence[str] = BASES) -> list[experiments.Cell]:
     """Return the cells that compare base networks of different quality: heads, near and far.
 
-    Photos are looked at as large as these networks were trained on, too.
+    Photos are looked at as large as these networks were trained on, too. (Of two bases the weights are a
+    package to install, and of one a download.)
     """
     looks = [*((IMAGE_SIZE, domain) for domain in NAMES), (FULL_SIZE, PHOTOS)]
     return [
@@ -158,16 +159,6 @@ def bases_cells(bases: Sequence[str] = BASES) -> list[experiments.Cell]:
         for base, (image_size, domain), size in product(bases, looks, SEARCH_SIZES.values())
         for seed in range(_n_seeds(HEAD_ONLY, domain, size))
     ]
-
-
-def _is_there(base: str) -> bool:
-    """Return whether a base network's weights are: two are packages to install, and one's are a download."""
-    try:
-        load_base(base, IMAGE_SIZE)
-    except FileNotFoundError as error:
-        print(f"{base} is left out. {error}")
-        return False
-    return True
 
 
 def _cell(
@@ -226,6 +217,11 @@ def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> p
 
     It is the lowest validation loss after some training, in nats, as a mean over seeds. (With the start's,
     which may be what is kept, all rates that spoil it would look alike.)
+
+    Example:
+        >>> losses = grid.rate_losses(comparison.results("rate"), "from scratch", "digits", "320")
+        >>> losses.index.name, round(float(losses.min()), 1)
+        ('rate', 0.0)
     """
     tried = _tried(table, strategy, domain, size)
     by_seed = tried.pivot(index="rate", columns="seed", values="trained_loss")
@@ -282,9 +278,8 @@ def run(
         experiments.run(list(cells), path, settings, workers, description)
 
     if part != "grid":
-        cells = (
-            larger_cells() if part == "larger" else bases_cells([base for base in BASES if _is_there(base)])
-        )
+        there = [name for name in BASES if experiments.is_there(name, partial(load_base, name, IMAGE_SIZE))]
+        cells = larger_cells() if part == "larger" else bases_cells(there)
         return go((cell for cell in cells if cell["domain"] in names), part)
     go(grid_cells(names, SOLVED), "controls and heads")
     go(architecture_cells(names), "networks from scratch")
@@ -296,7 +291,13 @@ def run(
 
 
 def measure_with(cell: experiments.Cell, path: str) -> experiments.Record:
-    """Measure a cell with the settings that the results file has chosen so far."""
+    """Measure a cell with the settings that the results file has chosen so far.
+
+    Example:
+        >>> cell = grid.grid_cells(["digits"], ["head only"])[0] | {"image_size": 32}
+        >>> grid.measure_with(cell, grid.RESULTS)["n_train"]
+        20
+    """
     table, settings = pd.DataFrame(), experiments.Cell()
     if "chosen" in (cell["rate"], cell["architecture"]) and cell["strategy"] not in SOLVED:
         table = read(path)

@@ -69,6 +69,12 @@ def right_answers(record: pd.Series) -> np.ndarray:
 
     Raises:
         CourseError: no such row.
+
+    Example:
+        >>> record = comparison.results().iloc[0]
+        >>> right = paired.right_answers(record)
+        >>> len(right), round(float(right.mean() - record["accuracy"]), 6)
+        (420, 0.0)
     """
     if not isinstance(record, pd.Series) or not {"right", "n_held_out"} <= set(record.index):
         raise checks.CourseError(
@@ -116,6 +122,11 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
         Columns `accuracy`, its `spread` (standard deviation over seeds), `seeds_margin` (half of the 95 %
         interval over seeds alone) and `margin` (over seeds and held-out pictures), `log_loss`, `cpu_seconds`,
         `seeds`.
+
+    Example:
+        >>> means = paired.means(comparison.results())
+        >>> means.loc[0, ["domain", "size", "strategy"]].tolist()
+        ['dogs and cats', '20', 'raw pixels']
     """
     rows = []
     for situation, cells in _situations(table):
@@ -169,6 +180,11 @@ def differences(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
 
     Returns:
         One row a domain and size: the columns of `difference`, and those of `judge`.
+
+    Example:
+        >>> found = paired.differences(comparison.results(), "head only", "raw pixels")
+        >>> found[["domain", "verdict"]].drop_duplicates().to_numpy().tolist()[:2]
+        [['dogs and cats', 'ahead'], ['drawings', 'ahead']]
     """
     for name, value in {"one": one, "other": other}.items():
         checks.choice(name, value, (RAW_PIXELS, *STRATEGIES))
@@ -241,6 +257,11 @@ def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.Data
     Returns:
         One row a box that was measured: `advised`, `rival`, and the columns of `differences`, where "ahead"
         means that the advice is right.
+
+    Example:
+        >>> boxes = paired.boxes(comparison.results(), comparison.ADVICE)
+        >>> boxes.loc[0, ["domain", "size", "advised"]].tolist()
+        ['dogs and cats', '20', 'head only']
     """
     rows = []
     for (domain, size, n_train), cells in _situations(table):
