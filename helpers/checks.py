@@ -76,14 +76,12 @@ def classes(value: object, n: int | None = None) -> None:
         raise CourseError(f"classes is {shown(value)}. Give {wanted}, such as ('cat', 'dog').")
 
 
-def table(
-    data: object, *columns: str, name: str = "data", maker: str = "datasets.load_folder makes it"
-) -> None:
+def table(data: object, *columns: str, name: str = "data", maker: str = "datasets.load_folder") -> None:
     """Refuse what is no table with these columns, or has an empty place in them, or labels of two kinds."""
     if not isinstance(data, pd.DataFrame) or not set(columns) <= set(data.columns):
         found = f"a table of {shown(list(data.columns))}" if isinstance(data, pd.DataFrame) else shown(data)
         wanted = " and ".join(columns)
-        raise CourseError(f"{name} is {found}. Give a table with {wanted}, as {maker}.")
+        raise CourseError(f"{name} is {found}. Give a table with {wanted}, as {maker} makes it.")
     for column in columns:
         if data[column].isna().any():
             row = data.index[data[column].isna()][0]

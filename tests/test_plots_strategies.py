@@ -86,7 +86,7 @@ def test_bases():
     columns = ["domain", "n_train", "base", "accuracy", "margin", "imagenet"]
     figure = figures.bases(pd.DataFrame(rows, columns=columns))
     assert figure.axes[0].get_title(loc="left") == "photos\nlarge 0.83"
-    assert "Best with most pictures, photos: large 0.83." in figure.alt_text
+    assert "Best with most pictures: photos: large 0.83." in figure.alt_text
 
 
 def test_waterfall():

@@ -27,7 +27,7 @@ _LABELLING = re.compile(
 
 def messages(folder: Path = HELPERS) -> dict[str, str]:
     """Return the messages, each with the module where it stands first, in the source's order."""
-    found = {"and": "language"}  # between others
+    found = {"and": "language", "none": "language"}  # between others, and in their place
     for path in sorted(folder.rglob("*.py")):
         module = ".".join(path.relative_to(folder).with_suffix("").parts)
         if not module.startswith(("course.", "language.")):

@@ -56,7 +56,7 @@ check_lead = Check(
         ),
         Slip(
             _margin(lambda one, other: np.std(one - other, ddof=1)),
-            "That is how far single pairs lie apart. Their mean varies less, by √n.",
+            "That is how far single pairs lie apart. Their mean varies less, by a factor of √n.",
         ),
         Slip(
             _margin(lambda one, other: np.std(one - other, ddof=1) / len(one)),
@@ -64,7 +64,7 @@ check_lead = Check(
         ),
         Slip(
             _margin(_right, t=lambda n: 1.96),
-            "1.96 is for a spread that is known. Of so few pairs it is estimated: take t from the table.",
+            "1.96 is for a spread that is known. Of so few pairs it is estimated: take t from `T`.",
         ),
         Slip(
             _margin(_right, t=lambda n: T[5]),

@@ -16,8 +16,9 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 VARIABLE = "COURSE_LANGUAGE"
-_BETWEEN = (". ", "; ", ", ", ": ", "\n", " and ")  # what the code puts between messages
+_BETWEEN = (". ", "; ", ", ", ": ", "\n", " and ", " − ")  # what the code puts between messages
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_NUMBER = re.compile(r"(.*[^\W\d_].*?)( [-+−±]?\d[\d.]*)")  # a name, and what it reached
 
 Reading = tuple[int, str]  # how many words stay English, and the text
 Known = tuple[dict[str, str], list[tuple[re.Pattern, str, int]]]  # whole messages; those with fields
@@ -70,6 +71,9 @@ def _readings(text: str, path: Path, names_stay: bool, in_field: bool) -> Iterat
             parts = [_best(part, path, names_stay, in_field) for part in text.split(between)]
             joint = between.replace("and", _best("and", path, False)[1])
             yield sum(n for n, _ in parts), joint.join(part for _, part in parts)
+    if measured := _NUMBER.fullmatch(text):
+        n_words, name = _best(measured[1], path, names_stay, in_field)
+        yield n_words, name + measured[2]
     for pattern, translation, n_words in _known(path)[1]:
         match = pattern.fullmatch(text)
         if match and text not in match.groups():

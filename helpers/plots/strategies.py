@@ -50,8 +50,8 @@ def accuracy_by_size(means: pd.DataFrame, chance: dict[str, float]) -> Described
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
-        "Accuracy against the number of training pictures, a line a strategy, with 95 % intervals over seeds "
-        f"and held-out pictures. Most accurate, {'; '.join(said)}.",
+        "Accuracy against the number of training pictures, a line for each strategy, with 95 % intervals over "
+        f"seeds and held-out pictures. Most accurate: {'; '.join(said)}.",
     )
 
 
@@ -172,7 +172,8 @@ def learning_rates(losses: dict[str, dict[str, pd.Series]], size: str) -> Descri
     axes[0, 0].set_ylabel("validation loss (nats, mean of seeds)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return describe(
-        figure, f"Validation loss against the learning rate, a line a strategy. Lowest at, {'; '.join(said)}."
+        figure,
+        f"Validation loss against the learning rate, a line for each strategy. Lowest: {'; '.join(said)}.",
     )
 
 
@@ -208,7 +209,7 @@ def bases(table: pd.DataFrame) -> DescribedFigure:
     return describe(
         figure,
         "Accuracy of heads on the features of base networks against these networks' own on ImageNet, "
-        f"with 95 % intervals. Best with most pictures, {'; '.join(said)}.",
+        f"with 95 % intervals. Best with most pictures: {'; '.join(said)}.",
     )
 
 

@@ -216,7 +216,7 @@ def gains(results: pd.DataFrame, measure: str = "accuracy") -> pd.DataFrame:
     See also: `run_cell`, of which each result is.
     """
     names = ["augmentation", "method", "photos"]
-    maker = "python -m helpers augmentation makes it"
+    maker = "python -m helpers augmentation"
     checks.table(results, *names, "seed", measure, name="results", maker=maker)
     rows = {}
     for method, photos in product(METHODS, sorted(set(results["photos"]))):

@@ -23,7 +23,7 @@ from .paired import half_width
 
 RESULTS = experiments.RESULTS / "autopsy.csv"
 GAP_RESULTS = experiments.RESULTS / "autopsy_gap.csv"
-MAKER = "python -m helpers autopsy makes it"
+MAKER = "python -m helpers autopsy"
 IMAGE_SIZE, FULL_SIZE = 80, 224  # the tutorial's 224 would take hours; only the last step has it
 BATCH_SIZE = 32
 SEEDS = 5

@@ -75,7 +75,7 @@ def on_pareto_front(means: pd.DataFrame) -> pd.Series:
         >>> comparison.on_pareto_front(means).tolist()
         [True, True, False]
     """
-    checks.table(means, "accuracy", "cpu_seconds", name="means", maker="paired.means returns it")
+    checks.table(means, "accuracy", "cpu_seconds", name="means", maker="paired.means")
     accuracy, seconds = means["accuracy"].to_numpy(), means["cpu_seconds"].to_numpy()
     no_worse = (accuracy[:, None] >= accuracy) & (seconds[:, None] <= seconds)
     beaten = (no_worse & ~no_worse.T).any(axis=0)
@@ -134,9 +134,7 @@ def recommend(
     checks.whole_number("n_images", n_images, n_classes)
     checks.choice("domain", domain, domains.NAMES)
     measured = results() if measured is None else measured
-    checks.table(
-        measured, "domain", "n_train", "setting", name="measured", maker="comparison.results returns it"
-    )
+    checks.table(measured, "domain", "n_train", "setting", name="measured", maker="comparison.results")
     cells = measured[measured["domain"] == domain]
     if cells.empty:
         raise checks.CourseError(

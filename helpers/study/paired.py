@@ -78,7 +78,8 @@ def right_answers(record: pd.Series) -> np.ndarray:
     """
     if not isinstance(record, pd.Series) or not {"right", "n_held_out"} <= set(record.index):
         raise checks.CourseError(
-            f"record is {checks.shown(record)}, without which pictures were right. Give a row of the results."
+            f"record is {checks.shown(record)}, which does not say which pictures were right. "
+            "Give a row of the results."
         )
     return from_text(record["right"], int(record["n_held_out"])).astype(float)
 

@@ -32,9 +32,9 @@ WRONG = [
         "apart",
     ),
     (LEAD, "ddof 0", lambda a, b: (np.mean(a - b), T[len(a)] * np.std(a - b) / np.sqrt(len(a))), "ddof=1"),
-    (LEAD, "no root", lambda a, b: (np.mean(a - b), T[len(a)] * np.std(a - b, ddof=1)), "by √n"),
+    (LEAD, "no root", lambda a, b: (np.mean(a - b), T[len(a)] * np.std(a - b, ddof=1)), "factor of √n"),
     (LEAD, "by n", lambda a, b: (np.mean(a - b), T[len(a)] * np.std(a - b, ddof=1) / len(a)), "not by n"),
-    (LEAD, "1.96", lambda a, b: (np.mean(a - b), 1.96 * error(a - b)), "take t from the table"),
+    (LEAD, "1.96", lambda a, b: (np.mean(a - b), 1.96 * error(a - b)), "take t from `T`"),
     (LEAD, "t of five", lambda a, b: (np.mean(a - b), 2.776 * error(a - b)), "another number of pairs"),
     (
         LEAD,

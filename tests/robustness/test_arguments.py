@@ -691,11 +691,11 @@ CASES = {
     "paired.right_answers": [
         (
             lambda m, b: paired.right_answers(RESULTS),
-            "record is .*without which pictures were right. Give a row",
+            "record is .*which does not say which pictures were right. Give",
         ),
         (
             lambda m, b: paired.right_answers(pd.Series({"right": "AA=="})),
-            "record is .*without which pictures",
+            "record is .*which does not say",
         ),
     ],
     "paired.means": [
