@@ -156,8 +156,8 @@ def test_what_is_no_table_with_these_columns_is_refused():
     assert (
         refusal(checks.table, {"path": 1}, "path") == f"data is {{'path': 1}}. Give a table with path, {made}"
     )
-    assert refusal(checks.table, data, "x", name="cells", maker="I do") == (
-        "cells is a table of ['path']. Give a table with x, as I do."
+    assert refusal(checks.table, data, "x", name="cells", maker="my.table") == (
+        "cells is a table of ['path']. Give a table with x, as my.table makes it."
     )
 
 

@@ -140,7 +140,8 @@ def draw(axis, n):
 def test_messages_are_found_in_the_source(tmp_path):
     (tmp_path / "plots.py").write_text(SOURCE, encoding="utf-8")
     assert set(messages.messages(tmp_path)) == {
-        "and",  # between others
+        "and",
+        "none",  # between others, and in their place
         "width",
         "cats",
         "dogs",
@@ -153,7 +154,7 @@ def test_messages_are_found_in_the_source(tmp_path):
 def test_a_message_is_what_the_code_would_say(tmp_path):
     """Numbered fields, filled in, give back what Python makes of the f-string."""
     (tmp_path / "a.py").write_text('said = f"{{x}} of {n} and {n + 1:.2f} images"', encoding="utf-8")
-    _, message = messages.messages(tmp_path)
+    *_, message = messages.messages(tmp_path)
     assert message.format(3, "4.00") == "{x} of 3 and 4.00 images"
 
 

@@ -50,8 +50,8 @@ def accuracy_by_size(means: pd.DataFrame, chance: dict[str, float]) -> Described
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
-        "Accuracy against the number of training pictures, a line for each strategy, with 95 % intervals over "
-        f"seeds and held-out pictures. Most accurate: {'; '.join(said)}.",
+        "Accuracy against the number of training pictures, a line for each strategy, with 95 % intervals "
+        f"over seeds and held-out pictures. Most accurate: {'; '.join(said)}.",
     )
 
 
