@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -71,7 +71,7 @@ def write_sources(folder: Path, course: Path = COURSE_FOLDER, language: str = EN
         if path.suffix == ".ipynb":
             text = _lesson(path, (folder / page).parent, words)
             if language != ENGLISH and translation.ALL_ENGLISH not in text:
-                text = re.sub(r"\A# .+\n", rf"\g<0>\n*{words.get(_OUTPUTS, _OUTPUTS)}*\n", text)
+                text = translation.with_note(text, f"*{words[_OUTPUTS]}*")
         else:
             text = path.read_text(encoding="utf-8")
         if page == README:
@@ -80,11 +80,18 @@ def write_sources(folder: Path, course: Path = COURSE_FOLDER, language: str = EN
             table = re.search(r"^## [^\n]+\n\n\|.+?(?=^###? )", running, re.MULTILINE | re.DOTALL)
             write("index", f"{start}\n{table[0] if table else ''}\n{_tables_of_contents(parts, words)}", page)
             note = f"{translation.ALL_ENGLISH}\n\n" if translation.ALL_ENGLISH in start else ""
-            text = f"# {words.get(_RUNNING, _RUNNING)}\n\n{note}{running}"
+            text = f"# {words[_RUNNING]}\n\n{note}{running}"
         write(page, text, page)
 
 
-def _write_words(folder: Path, language: str) -> dict[str, str]:
+class _Words(dict[str, str]):
+    """The site's own words in a language; what it has no word for is in English."""
+
+    def __missing__(self, english: str) -> str:
+        return english
+
+
+def _write_words(folder: Path, language: str) -> _Words:
     """Return the site's own words in a language, and write them to where Sphinx and its scripts find them."""
     words = translation.read(language, SPHINX)
     place = folder / LOCALES / language / "LC_MESSAGES"
@@ -94,7 +101,7 @@ def _write_words(folder: Path, language: str) -> dict[str, str]:
         said = {word.msgid: word.msgstr or list(word.msgstr_plural.values()) for word in words}
         script = json.dumps({"locale": language, "messages": said, "plural_expr": "0"})
         (place / "sphinx.js").write_text(f"Documentation.addTranslations({script});\n", encoding="utf-8")
-    return {word.msgid: word.msgstr for word in words}
+    return _Words({word.msgid: word.msgstr for word in words})
 
 
 def with_links(text: str, page: str, pages: Iterable[str]) -> str:
@@ -155,12 +162,12 @@ def _make(folder: Path, course: Path, language: str) -> None:
         )
 
 
-def _tables_of_contents(parts: dict[str, list[str]], words: dict[str, str]) -> str:
+def _tables_of_contents(parts: dict[str, list[str]], words: _Words) -> str:
     """Return the contents at the side of every page, as MyST writes it."""
     tables = []
     for heading, pages in parts.items():
         names = "\n".join(str(Path(page).with_suffix("")) for page in pages)
-        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {words.get(heading, heading)}\n\n{names}\n```\n")
+        tables.append(f"```{{toctree}}\n:hidden:\n:caption: {words[heading]}\n\n{names}\n```\n")
     return "\n".join(tables)
 
 
@@ -170,24 +177,21 @@ def _quoted(markdown: str) -> str:
     return "\n".join(f"> {line}".rstrip() for line in lines)
 
 
-def _lesson(path: Path, pictures: Path, words: Mapping[str, str]) -> str:
-    """Return a saved lesson as Markdown, each solution folded, and write its pictures to a folder.
-
-    `words` are the site's own in another language.
-    """
+def _lesson(path: Path, pictures: Path, words: _Words) -> str:
+    """Return a saved lesson as Markdown, each solution folded, and write its pictures to a folder."""
     notebook = lessons.without_bounds(nbformat.read(path, as_version=4))
     for cell in notebook.cells:
         if editions.is_solution(cell):
             cell.metadata["solution"] = editions.without_marks(cell.source)
             cell.source = editions.without_solution(cell.source)
         if "photo" in cell.metadata.get("tags", []) and not cell.outputs:
-            cell.metadata["note"] = words.get(_PHOTOS, _PHOTOS)
+            cell.metadata["note"] = words[_PHOTOS]
         for output in cell.get("outputs", []):
             if "text/markdown" in output.get("data", {}):
                 output.data["text/markdown"] = _quoted(output.data["text/markdown"])
     exporter = MarkdownExporter(raw_template=(SPHINX / "lesson.md.j2").read_text(encoding="utf-8"))
-    solution = words.get(editions.SOLUTION, editions.SOLUTION)
-    text, resources = exporter.from_notebook_node(notebook, {"unique_key": path.stem, "solution": solution})
+    said = {"unique_key": path.stem, "solution": words[editions.SOLUTION]}
+    text, resources = exporter.from_notebook_node(notebook, said)
     for name, picture in resources["outputs"].items():
         (pictures / name).write_bytes(picture)
     return str(text)

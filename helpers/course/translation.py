@@ -249,7 +249,12 @@ def marked(text: str) -> str:
 
 def in_english(text: str) -> str:
     """Return Markdown with a note below its title that it has no translation."""
-    return re.sub(r"\A# .+\n?", rf"\g<0>\n{ALL_ENGLISH}\n", text)
+    return with_note(text, ALL_ENGLISH)
+
+
+def with_note(text: str, note: str) -> str:
+    """Return Markdown with a note below its title."""
+    return re.sub(r"\A# .+\n?", rf"\g<0>\n{note}\n", text)
 
 
 def notebook(

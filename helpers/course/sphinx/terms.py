@@ -12,7 +12,7 @@ ENTRY = re.compile(r"^- \*\*(.+?)\*\*(?: \((.+?)\))?: (.+) \(\[.+?\]\((?:(\d\d)_
 # Where a term's word means something else, or stands in the title of a work.
 OTHERWISE = re.compile(
     r"several-fold|\bfold(?:s|ed|ing)?\b(?= batch)|pooling that halves|half precision|channels' weights"
-    r"|on (?:a|the) head or|Sampling Error|“[^”]+”|\"[^\"]+\"",
+    r"|on (?:a|the) head or|“[^”]+”|\"[^\"]+\"",
     re.IGNORECASE,
 )
 REFERENCES = ("References", "Tài liệu tham khảo")
