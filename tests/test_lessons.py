@@ -370,9 +370,12 @@ def test_no_experiment_on_photos_runs_without_them(drawn, monkeypatch, capsys, c
 def test_a_part_of_the_comparison(drawn, monkeypatch):
     runs = []
     monkeypatch.setattr(grid, "run", lambda *arguments: runs.append(arguments))
-    assert commands.main(["compare", "--domains", "digits", "--results", "mine.csv", "--workers", "3"]) == 0
-    (path, names, workers) = runs[-1]
-    assert (str(path), names, workers) == ("mine.csv", ["digits"], 3)
+    digits = ["compare", "--domains", "digits"]
+    assert commands.main([*digits, "--results", "mine.csv", "--workers", "3", "--part", "larger"]) == 0
+    (path, names, workers, part) = runs[-1]
+    assert (str(path), names, workers, part) == ("mine.csv", ["digits"], 3, "larger")
+    assert commands.main(digits) == 0
+    assert runs[-1] == (grid.RESULTS, ["digits"], None, "grid")
 
 
 @pytest.mark.parametrize(
@@ -401,6 +404,7 @@ def test_an_experiment_is_run_where_there_are_photos(
     "command, complaint",
     [
         (["compare", "--domains", "digits", "--workers", "0"], "workers is 0. Give a whole number from 1"),
+        (["compare", "--domains", "digits", "--part", "all"], "part is 'all'. Choose one of grid, larger, bases"),
     ],
 )
 def test_nonsense_on_the_command_line_is_told_in_a_line(drawn, capsys, command, complaint):

@@ -149,6 +149,11 @@ def _parser() -> argparse.ArgumentParser:
         "Each result is appended at once: stop it wherever you like, and start it again.",
     )
     compare.add_argument("--domains", nargs="+", choices=domains.NAMES, metavar="DOMAIN")
+    compare.add_argument(
+        "--part",
+        default="grid",
+        help="'grid', or what is measured beside it: 'larger' (at 128 pixels) or 'bases' (four base networks)",
+    )
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."
     )
@@ -332,7 +337,7 @@ def _compare(options: argparse.Namespace) -> int:
     names = options.domains or domains.NAMES
     if domains.PHOTOS in names and not _photos_are_there():
         return 1
-    grid.run(options.results or grid.RESULTS, names, options.workers)
+    grid.run(options.results or grid.RESULTS, names, options.workers, options.part)
     return 0
 
 
