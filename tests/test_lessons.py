@@ -404,7 +404,10 @@ def test_an_experiment_is_run_where_there_are_photos(
     "command, complaint",
     [
         (["compare", "--domains", "digits", "--workers", "0"], "workers is 0. Give a whole number from 1"),
-        (["compare", "--domains", "digits", "--part", "all"], "part is 'all'. Choose one of grid, larger, bases"),
+        (
+            ["compare", "--domains", "digits", "--part", "all"],
+            "part is 'all'. Choose one of grid, larger, bases",
+        ),
     ],
 )
 def test_nonsense_on_the_command_line_is_told_in_a_line(drawn, capsys, command, complaint):

@@ -184,6 +184,13 @@ def test_a_rival_is_chosen_by_validation_not_by_what_it_is_scored_on():
     assert box["rival"].tolist() == [ALL_BLOCKS] and box["verdict"].tolist() == ["ahead"]
 
 
+def test_base_networks_may_stand_in_the_strategies_place():
+    results = table({"small base": 0.6, HEAD_ONLY: 0.7, "big base": 0.9})
+    assert list(paired.means(results)["strategy"]) == [HEAD_ONLY, "big base", "small base"]
+    (found,) = paired.differences(results, "big base", "small base").itertuples()
+    assert found.lead == pytest.approx(0.3, abs=0.03) and found.verdict == "ahead"
+
+
 def test_unknown_strategies_and_tables_are_refused():
     both = table({FROM_SCRATCH: 0.6, HEAD_ONLY: 0.8})
     with pytest.raises(checks.CourseError, match="one is 'hope'"):

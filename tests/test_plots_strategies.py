@@ -6,7 +6,7 @@ import pytest
 from made_results import table
 
 from helpers.plots import strategies as figures
-from helpers.study import autopsy, comparison, domains, paired
+from helpers.study import autopsy, comparison, domains, grid, paired
 from helpers.study.strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, RAW_PIXELS
 
 ACCURACY = {RAW_PIXELS: 0.5, FROM_SCRATCH: 0.6, HEAD_ONLY: 0.8, ALL_BLOCKS: 0.95}
@@ -36,7 +36,7 @@ def test_accuracy_by_cost(means):
     front = means.groupby("domain", group_keys=False)[means.columns].apply(comparison.on_pareto_front)
     figure = figures.accuracy_by_cost(means, front)
     assert figure.axes[0].get_xscale() == "log"
-    assert figure.axes[0].get_title(loc="left").startswith("dogs and cats; on the front:\n4 strategies")
+    assert figure.axes[0].get_title(loc="left").startswith("dogs and cats; on the front:\n4 of ")
     assert "dogs and cats: raw pixels, from scratch, head only, all blocks;" in figure.alt_text
 
 
@@ -71,22 +71,16 @@ def test_what_is_not_measured_yet_is_not_drawn(results):
 
 
 def test_learning_rates():
-    losses = pd.Series([0.9, 0.4, 0.7], index=[1e-5, 1e-4, 1e-3])
-    figure = figures.learning_rates({"photos": {ALL_BLOCKS: losses, FROM_SCRATCH: losses[::-1]}}, "80")
-    assert figure.axes[0].get_title(loc="left") == "photos, 80 pictures\nchosen: 0.0001 to 0.0001"
-    assert "photos: all blocks 0.0001, from scratch 0.0001." in figure.alt_text
-
-
-def test_bases():
-    rows = [
-        ("photos", n, base, accuracy + n / 1e4, 0.02, imagenet)
-        for n in (80, 320)
-        for base, accuracy, imagenet in (("small", 0.7, 50.6), ("large", 0.8, 75.1))
-    ]
-    columns = ["domain", "n_train", "base", "accuracy", "margin", "imagenet"]
-    figure = figures.bases(pd.DataFrame(rows, columns=columns))
-    assert figure.axes[0].get_title(loc="left") == "photos\nlarge 0.83"
-    assert "Best with most pictures: photos: large 0.83." in figure.alt_text
+    none = float("nan")
+    losses = pd.DataFrame({100: [0.9, 0.4, 0.3], 101: [none, 0.5, 0.7]}, index=[1e-5, 1e-4, 1e-3])
+    by_strategy = {ALL_BLOCKS: losses, FROM_SCRATCH: losses.set_index(losses.index * 10)}
+    rates = {name: grid.lowest(own) for name, own in by_strategy.items()}
+    figure = figures.learning_rates({"photos": by_strategy}, {"photos": rates}, "80")
+    assert figure.axes[0].get_title(loc="left") == "photos, 80 pictures\nchosen: 0.0001 to 0.001"
+    assert "photos: all blocks 0.0001, from scratch 0.001." in figure.alt_text
+    line, thin, ring, *_ = figure.axes[0].lines
+    assert list(line.get_ydata()) == [0.9, 0.4, 0.3] and list(thin.get_ydata())[1:] == [0.5, 0.7]
+    assert (ring.get_xdata(), ring.get_ydata()) == ([1e-4], [0.4])
 
 
 def test_waterfall():

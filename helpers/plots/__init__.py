@@ -33,7 +33,6 @@ from .splitting import interval_by_size, k_folds, leak, three_parts
 from .strategies import (
     accuracy_by_cost,
     accuracy_by_size,
-    bases,
     leads,
     learning_rates,
     waterfall,
@@ -53,7 +52,6 @@ __all__ = [
     "accuracy_by_size",
     "answer",
     "augmentation_gains",
-    "bases",
     "best_of_many",
     "class_counts",
     "confusion",

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, empty_figure, new_figure, style
 
+MOST_LETTERS = 36  # in a line above one of four panels
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -79,7 +81,9 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
         axis.step(front["cpu_seconds"], front["accuracy"], where="post", color=BLACK, linewidth=0.9, zorder=0)
         kinds = list(dict.fromkeys(front["strategy"]))
         axis.set(xscale="log", xlabel="processor's seconds (logarithmic)")
-        listed = "; ".join(kinds) if len(kinds) < 4 else f"{len(kinds)} strategies"
+        listed = "; ".join(kinds)
+        if len(listed) > MOST_LETTERS:
+            listed = f"{len(kinds)} of {own['strategy'].nunique()}"
         axis.set_title(f"{domain}; on the front:\n{listed}", fontsize=9, loc="left")
         said.append(f"{domain}: {', '.join(kinds)}")
     low, high = axes[0, 0].get_xlim()
@@ -146,70 +150,43 @@ def leads(
     )
 
 
-def learning_rates(losses: dict[str, dict[str, pd.Series]], size: str) -> DescribedFigure:
+def learning_rates(
+    losses: dict[str, dict[str, pd.DataFrame]], chosen: dict[str, dict[str, float]], size: str
+) -> DescribedFigure:
     """Draw validation loss against the learning rate, a panel a domain, a line a strategy.
 
     Args:
-        losses: domain -> strategy -> of `grid.rate_losses`.
+        losses: domain -> strategy -> of `grid.rate_losses`. The first seed's are a line with marks, those of
+            the others thin lines.
+        chosen: domain -> strategy -> the learning rate, which gets a ring.
         size: the number of training pictures, for the title.
     """
     figure, axes = new_figure(13, 4.2, 1, len(losses), squeeze=False)
     said = []
     for axis, (domain, by_strategy) in zip(axes[0], losses.items()):
+        rates = chosen[domain]
         for number, (strategy, own) in enumerate(by_strategy.items()):
             colour, marker, line, _ = style(number)
+            first, others = own.iloc[:, 0], own.iloc[:, 1:]
+            axis.plot(first.index, first, color=colour, marker=marker, linestyle=line, label=strategy)
             axis.plot(
-                own.index, own, color=colour, marker=marker, linestyle=line, markersize=5, label=strategy
+                others.index, others, color=colour, marker=marker, markersize=2, linewidth=0.7, alpha=0.7
             )
-            axis.plot(own.idxmin(), own.min(), marker="o", markersize=11, color=colour, fillstyle="none")
-        chosen = [f"{strategy} {own.idxmin():g}" for strategy, own in by_strategy.items()]
-        axis.set(xscale="log", xlabel="learning rate (logarithmic)")
-        rates = [own.idxmin() for own in by_strategy.values()]
-        axis.set_title(
-            f"{domain}, {size} pictures\nchosen: {min(rates):g} to {max(rates):g}", fontsize=9, loc="left"
-        )
-        said.append(f"{domain}: {', '.join(chosen)}")
-    axes[0, 0].set_ylabel("validation loss (nats, mean of seeds)")
+            ring = rates[strategy], first[rates[strategy]]
+            axis.plot(*ring, marker="o", markersize=12, color=colour, fillstyle="none")
+        axis.set(xscale="log", yscale="log", xlabel="learning rate (logarithmic)")
+        low, high = axis.get_ylim()
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
+        span = f"{min(rates.values()):g} to {max(rates.values()):g}"
+        axis.set_title(f"{domain}, {size} pictures\nchosen: {span}", fontsize=9, loc="left")
+        said.append(f"{domain}: {', '.join(f'{name} {rate:g}' for name, rate in rates.items())}")
+    axes[0, 0].set_ylabel("validation loss (nats, logarithmic)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return describe(
         figure,
-        f"Validation loss against the learning rate, a line for each strategy. Lowest: {'; '.join(said)}.",
-    )
-
-
-def bases(table: pd.DataFrame) -> DescribedFigure:
-    """Draw what heads reach on the features of base networks against how good these are on ImageNet.
-
-    Args:
-        table: columns `domain`, `n_train`, `base`, `accuracy`, `margin` (0-1), `imagenet` (the
-            base network's own accuracy there, in percent).
-    """
-    domains = list(table["domain"].unique())
-    figure, axes = new_figure(13, 3.8, 1, len(domains), squeeze=False)
-    said = []
-    for axis, domain in zip(axes[0], domains):
-        own = table[table["domain"] == domain]
-        for number, (n_train, cells) in enumerate(own.groupby("n_train")):
-            cells = cells.sort_values("imagenet")
-            _errorbar(
-                axis,
-                cells["imagenet"],
-                cells["accuracy"],
-                cells["margin"],
-                number,
-                f"{n_train} pictures",
-            )
-        most = own[own["n_train"] == own["n_train"].max()]
-        best = most.sort_values("accuracy").iloc[-1]
-        axis.set_xlabel("base network's accuracy on ImageNet, %")
-        axis.set_title(f"{domain}\n{best['base']} {best['accuracy']:.2f}", fontsize=9, loc="left")
-        said.append(f"{domain}: {best['base']} {best['accuracy']:.2f}")
-    axes[0, 0].set_ylabel("held-out accuracy of a head")
-    axes[0, 0].legend(frameon=False)
-    return describe(
-        figure,
-        "Accuracy of heads on the features of base networks against these networks' own on ImageNet, "
-        f"with 95 % intervals. Best with most pictures: {'; '.join(said)}.",
+        "Validation loss against the learning rate, a line for each strategy and seed. "
+        f"Chosen: {'; '.join(said)}.",
     )
 
 

@@ -212,25 +212,30 @@ def _tried(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.Dat
     return own.assign(rate=own["rate"].astype(float))
 
 
-def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.Series:
-    """Return what each learning rate that was tried with every seed reaches, by rate.
+def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> pd.DataFrame:
+    """Return what each learning rate that was tried reaches, a row a rate from low to high, a column a seed.
 
-    It is the lowest validation loss after some training, in nats, as a mean over seeds. (With the start's,
-    which may be what is kept, all rates that spoil it would look alike.)
+    It is the lowest validation loss after some training, in nats. (With the start's, which may be what is
+    kept, all rates that spoil it would look alike.) Empty (NaN) is what was not tried: the first seed tries
+    every rate, the others its best two and what widens the range.
 
     Example:
         >>> losses = grid.rate_losses(comparison.results("rate"), "from scratch", "digits", "320")
-        >>> losses.index.name, round(float(losses.min()), 1)
-        ('rate', 0.0)
+        >>> losses.columns.tolist(), losses.index.name
+        ([100, 101, 102], 'rate')
     """
     tried = _tried(table, strategy, domain, size)
-    by_seed = tried.pivot(index="rate", columns="seed", values="trained_loss")
-    return by_seed.dropna().mean(axis=1)
+    return tried.pivot(index="rate", columns="seed", values="trained_loss")
+
+
+def lowest(losses: pd.DataFrame) -> float:
+    """Return the rate with the lowest mean loss among those that every seed tried (see `rate_losses`)."""
+    return float(losses.dropna().mean(axis=1).idxmin())
 
 
 def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> float:
     """Return the learning rate that validation chose."""
-    return float(rate_losses(table, strategy, domain, size).idxmin())
+    return lowest(rate_losses(table, strategy, domain, size))
 
 
 def wider_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[experiments.Cell]:

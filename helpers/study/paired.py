@@ -16,6 +16,7 @@ from .strategies import RAW_PIXELS, STRATEGIES, from_text
 
 LEVEL = 0.05
 BY = ["domain", "size"]
+KNOWN = {name: place for place, name in enumerate((RAW_PIXELS, *STRATEGIES))}
 
 
 # --- both sources of chance -----------------------------------------------------------------------------
@@ -131,7 +132,9 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for situation, cells in _situations(table):
-        for strategy in (name for name in (RAW_PIXELS, *STRATEGIES) if name in set(cells["strategy"])):
+        for strategy in sorted(
+            cells["strategy"].unique(), key=lambda name: (KNOWN.get(name, len(KNOWN)), name)
+        ):
             own = cells[cells["strategy"] == strategy]
             _, margin, _ = mean_and_margin(_units(_answers(cells, strategy), situation[0]))
             accuracy = own["accuracy"]
@@ -179,6 +182,10 @@ def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | 
 def differences(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
     """Compare two strategies wherever both were measured, and judge all of it together (see `judge`).
 
+    Args:
+        table: of the grid.
+        one, other: strategies; or what stands in the table in their place, such as base networks.
+
     Returns:
         One row a domain and size: the columns of `difference`, and those of `judge`.
 
@@ -187,10 +194,11 @@ def differences(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
         >>> found[["domain", "verdict"]].drop_duplicates().to_numpy().tolist()[:2]
         [['dogs and cats', 'ahead'], ['drawings', 'ahead']]
     """
+    situations = list(_situations(table))
     for name, value in {"one": one, "other": other}.items():
-        checks.choice(name, value, (RAW_PIXELS, *STRATEGIES))
+        checks.choice(name, value, dict.fromkeys((*KNOWN, *table["strategy"])))
     rows = []
-    for (domain, size, n_train), cells in _situations(table):
+    for (domain, size, n_train), cells in situations:
         if {one, other} <= set(cells["strategy"]) and (found := difference(cells, one, other)):
             rows.append({"domain": domain, "size": size, "n_train": n_train} | found)
     return judge(pd.DataFrame(rows))
