@@ -36,7 +36,7 @@ def test_accuracy_by_cost(means):
     front = means.groupby("domain", group_keys=False)[means.columns].apply(comparison.on_pareto_front)
     figure = figures.accuracy_by_cost(means, front)
     assert figure.axes[0].get_xscale() == "log"
-    assert figure.axes[0].get_title(loc="left").startswith("dogs and cats; on the front:\n4 of ")
+    assert figure.axes[0].get_title(loc="left").startswith("dogs and cats\non the front:\n4 of ")
     assert "dogs and cats: raw pixels, from scratch, head only, all blocks;" in figure.alt_text
 
 

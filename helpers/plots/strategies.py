@@ -8,6 +8,7 @@ from matplotlib.ticker import NullFormatter
 from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, empty_figure, new_figure, style
 
 MOST_LETTERS = 36  # in a line above one of four panels
+DECADES = (0.1, 1, 10, 100)
 SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -84,10 +85,12 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
         listed = "; ".join(kinds)
         if len(listed) > MOST_LETTERS:
             listed = f"{len(kinds)} of {own['strategy'].nunique()}"
-        axis.set_title(f"{domain}; on the front:\n{listed}", fontsize=9, loc="left")
+        axis.set_title(f"{domain}\non the front:\n{listed}", fontsize=9, loc="left")
         said.append(f"{domain}: {', '.join(kinds)}")
     low, high = axes[0, 0].get_xlim()
     ticks = [tick for tick in SECONDS if low < tick < high]
+    if len(ticks) > 6:
+        ticks = [tick for tick in ticks if tick in DECADES]
     for axis in axes[0]:
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()
