@@ -182,6 +182,8 @@ def test_a_rival_is_chosen_by_validation_not_by_what_it_is_scored_on():
     rows["validation_loss"] = rows["strategy"].map(losses)
     box = paired.boxes(rows, {(domains.PHOTOS, "20"): HEAD_ONLY, (domains.DIGITS, "20"): FROM_SCRATCH})
     assert box["rival"].tolist() == [ALL_BLOCKS] and box["verdict"].tolist() == ["ahead"]
+    control = paired.boxes(rows, {(domains.PHOTOS, "20"): HEAD_ONLY}, [RAW_PIXELS])
+    assert control["rival"].tolist() == [RAW_PIXELS] and control["verdict"].tolist() == ["behind"]
 
 
 def test_base_networks_may_stand_in_the_strategies_place():

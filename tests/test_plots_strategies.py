@@ -6,7 +6,8 @@ import pytest
 from made_results import table
 
 from helpers.plots import strategies as figures
-from helpers.study import autopsy, comparison, domains, grid, paired
+from helpers.plots.figure import style
+from helpers.study import autopsy, comparison, domains, paired
 from helpers.study.strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, RAW_PIXELS
 
 ACCURACY = {RAW_PIXELS: 0.5, FROM_SCRATCH: 0.6, HEAD_ONLY: 0.8, ALL_BLOCKS: 0.95}
@@ -28,8 +29,9 @@ def test_accuracy_by_size(means):
     figure = figures.accuracy_by_size(means, dict.fromkeys(domains.NAMES, 0.5))
     titles = [axis.get_title(loc="left").split("\n") for axis in figure.axes]
     assert [title[0] for title in titles] == list(domains.NAMES)
-    assert titles[0][1].startswith("20: all blocks 0.9") and titles[0][2].startswith("1000: all blocks 0.9")
-    assert "dogs and cats: with 20 all blocks 0.9" in figure.alt_text
+    assert titles[0][1].startswith("best with 20: all blocks 0.9")
+    assert titles[0][2].startswith("best with 1000: all blocks 0.9")
+    assert "dogs and cats, best with 20: all blocks 0.9" in figure.alt_text
 
 
 def test_accuracy_by_cost(means):
@@ -74,13 +76,13 @@ def test_learning_rates():
     none = float("nan")
     losses = pd.DataFrame({100: [0.9, 0.4, 0.3], 101: [none, 0.5, 0.7]}, index=[1e-5, 1e-4, 1e-3])
     by_strategy = {ALL_BLOCKS: losses, FROM_SCRATCH: losses.set_index(losses.index * 10)}
-    rates = {name: grid.lowest(own) for name, own in by_strategy.items()}
-    figure = figures.learning_rates({"photos": by_strategy}, {"photos": rates}, "80")
+    figure = figures.learning_rates({"photos": by_strategy}, "80", [FROM_SCRATCH, ALL_BLOCKS])
     assert figure.axes[0].get_title(loc="left") == "photos, 80 pictures\nchosen: 0.0001 to 0.001"
     assert "photos: all blocks 0.0001, from scratch 0.001." in figure.alt_text
     line, thin, ring, *_ = figure.axes[0].lines
     assert list(line.get_ydata()) == [0.9, 0.4, 0.3] and list(thin.get_ydata())[1:] == [0.5, 0.7]
-    assert (ring.get_xdata(), ring.get_ydata()) == ([1e-4], [0.4])
+    assert (list(ring.get_xdata()), list(ring.get_ydata())) == ([1e-4], [0.45])
+    assert line.get_color() == style(1).colour
 
 
 def test_waterfall():

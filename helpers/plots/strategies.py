@@ -1,9 +1,11 @@
 """Figures of lesson 6: what each strategy reaches, with how many pictures, at what cost, and how surely."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
+from matplotlib.lines import Line2D
 
 from .figure import BLACK, BLUE, GREY, ORANGE, DescribedFigure, describe, empty_figure, new_figure, style
 
@@ -44,17 +46,17 @@ def accuracy_by_size(means: pd.DataFrame, chance: dict[str, float]) -> Described
         _size_axis(axis, sizes)
         best = own.loc[own.groupby("n_train")["accuracy"].idxmax()].set_index("n_train")
         ends = [
-            f"{size}: {best.loc[size, 'strategy']} {best.loc[size, 'accuracy']:.2f}"
+            f"best with {size}: {best.loc[size, 'strategy']} {best.loc[size, 'accuracy']:.2f}"
             for size in (sizes[0], sizes[-1])
         ]
         axis.set_title("\n".join([domain, *ends]), fontsize=9, loc="left")
-        said.append(f"{domain}: " + ", ".join(f"with {end}".replace(":", "") for end in ends))
+        said.append(f"{domain}, {', '.join(ends)}")
     axes[0, 0].set_ylabel("held-out accuracy (mean, 95 % interval)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
         "Accuracy against the number of training pictures, a line for each strategy, with 95 % intervals "
-        f"over seeds and held-out pictures. Most accurate: {'; '.join(said)}.",
+        f"over seeds and held-out pictures. {'; '.join(said)}.",
     )
 
 
@@ -72,10 +74,9 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
         own = means[means["domain"] == domain]
         for number, strategy in enumerate(strategies):
             cells = own[own["strategy"] == strategy]
-            _errorbar(
-                axis, cells["cpu_seconds"], cells["accuracy"], cells["margin"], number, strategy, line=""
-            )
-            for row in cells.itertuples():
+            seconds, accuracy, margin = cells["cpu_seconds"], cells["accuracy"], cells["margin"]
+            _errorbar(axis, seconds, accuracy, margin, number, strategy)
+            for row in cells.iloc[[0, -1]].itertuples():
                 place = (row.cpu_seconds, row.accuracy)
                 axis.annotate(row.n_train, place, (5, -9), textcoords="offset points", fontsize=7, color=GREY)
         front = own[on_front[own.index]].sort_values("cpu_seconds")
@@ -98,7 +99,7 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=7, frameon=False)
     return describe(
         figure,
-        "Accuracy against the processor's seconds, a mark for each strategy and number of training pictures, "
+        "Accuracy against the processor's seconds, a mark for each kind and number of training pictures, "
         f"and a line along those that no other beats. On it, from cheap to expensive: {'; '.join(said)}.",
     )
 
@@ -140,6 +141,12 @@ def leads(
         xlabel=f"accuracy of {one} less that of {other}",
         ylabel="domain, training pictures",
     )
+    key = {
+        "over seeds": Line2D([], [], color=GREY, linewidth=3.5),
+        "over seeds and held-out pictures": Line2D([], [], color=GREY, linewidth=1.2),
+        "undecided": Line2D([], [], color=GREY, marker="s", markerfacecolor="white", linestyle=""),
+    }
+    figure.legend(key.values(), key, loc="outside lower center", ncols=3, frameon=False)
     counts = found["verdict"].value_counts().reindex(["ahead", "undecided", "behind"], fill_value=0)
     axis.set_title(
         f"{one}: {counts['ahead']} × ahead, {counts['undecided']} × undecided, {counts['behind']} × behind",
@@ -154,36 +161,39 @@ def leads(
 
 
 def learning_rates(
-    losses: dict[str, dict[str, pd.DataFrame]], chosen: dict[str, dict[str, float]], size: str
+    losses: dict[str, dict[str, pd.DataFrame]], size: str, strategies: Sequence[str] = ()
 ) -> DescribedFigure:
     """Draw validation loss against the learning rate, a panel a domain, a line a strategy.
 
+    The first seed's losses are a line with marks, those of the others thin lines. A ring marks the rate with
+    the lowest mean among those that every seed tried, at that mean.
+
     Args:
-        losses: domain -> strategy -> of `grid.rate_losses`. The first seed's are a line with marks, those of
-            the others thin lines.
-        chosen: domain -> strategy -> the learning rate, which gets a ring.
+        losses: domain -> strategy -> of `grid.rate_losses`.
         size: the number of training pictures, for the title.
+        strategies: in the order of their colours; by default that of `losses`.
     """
     figure, axes = new_figure(13, 4.2, 1, len(losses), squeeze=False)
     said = []
     for axis, (domain, by_strategy) in zip(axes[0], losses.items()):
-        rates = chosen[domain]
-        for number, (strategy, own) in enumerate(by_strategy.items()):
-            colour, marker, line, _ = style(number)
-            first, others = own.iloc[:, 0], own.iloc[:, 1:]
+        chosen = {}
+        for strategy, own in by_strategy.items():
+            colour, marker, line, _ = style(list(strategies or by_strategy).index(strategy))
+            first, others, means = own.iloc[:, 0], own.iloc[:, 1:], own.dropna().mean(axis=1)
             axis.plot(first.index, first, color=colour, marker=marker, linestyle=line, label=strategy)
             axis.plot(
                 others.index, others, color=colour, marker=marker, markersize=2, linewidth=0.7, alpha=0.7
             )
-            ring = rates[strategy], first[rates[strategy]]
-            axis.plot(*ring, marker="o", markersize=12, color=colour, fillstyle="none")
+            axis.plot(means.idxmin(), means.min(), marker="o", markersize=12, color=colour, fillstyle="none")
+            chosen[strategy] = means.idxmin()
         axis.set(xscale="log", yscale="log", xlabel="learning rate (logarithmic)")
         low, high = axis.get_ylim()
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_formatter("{x:g}" if high < 10 * low else NullFormatter())
-        span = f"{min(rates.values()):g} to {max(rates.values()):g}"
+        if high < 10 * low:
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter("{x:g}")
+        span = f"{min(chosen.values()):g} to {max(chosen.values()):g}"
         axis.set_title(f"{domain}, {size} pictures\nchosen: {span}", fontsize=9, loc="left")
-        said.append(f"{domain}: {', '.join(f'{name} {rate:g}' for name, rate in rates.items())}")
+        said.append(f"{domain}: {', '.join(f'{name} {rate:g}' for name, rate in chosen.items())}")
     axes[0, 0].set_ylabel("validation loss (nats, logarithmic)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return describe(
@@ -255,9 +265,8 @@ def _errorbar(
     margin: pd.Series,
     number: int,
     label: str,
-    line: str | None = None,
 ) -> None:
-    colour, marker, usual_line, _ = style(number)
+    colour, marker, line, _ = style(number)
     axis.errorbar(
         x,
         y,
@@ -265,7 +274,7 @@ def _errorbar(
         color=colour,
         marker=marker,
         markersize=5,
-        linestyle=usual_line if line is None else line,
+        linestyle=line,
         linewidth=1.4,
         elinewidth=0.9,
         capsize=2,

@@ -163,8 +163,8 @@ def recommend(
         ratio = rows.loc[best, "cpu_seconds"] / rows.loc[advised, "cpu_seconds"]
         lead = "{lead:.3f} ± {margin:.3f}".format(**leads[advised])
         why = (
-            f"{found}. The most accurate was '{best}', by {lead}, which may be chance, for {ratio:.0f} times "
-            "the processor's time."
+            f"{found}. The most accurate was '{best}', by {lead}, which is not decided, for "
+            f"{ratio:.0f} times the processor's time."
         )
     setting = float(cells.loc[cells["strategy"] == advised, "setting"].mode().iloc[0])
     return Recommendation(advised, setting, why, rows.reset_index(drop=True))

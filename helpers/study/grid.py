@@ -228,14 +228,10 @@ def rate_losses(table: pd.DataFrame, strategy: str, domain: str, size: str) -> p
     return tried.pivot(index="rate", columns="seed", values="trained_loss")
 
 
-def lowest(losses: pd.DataFrame) -> float:
-    """Return the rate with the lowest mean loss among those that every seed tried (see `rate_losses`)."""
-    return float(losses.dropna().mean(axis=1).idxmin())
-
-
 def chosen_rate(table: pd.DataFrame, strategy: str, domain: str, size: str) -> float:
     """Return the learning rate that validation chose."""
-    return lowest(rate_losses(table, strategy, domain, size))
+    losses = rate_losses(table, strategy, domain, size)
+    return float(losses.dropna().mean(axis=1).idxmin())
 
 
 def wider_cells(table: pd.DataFrame, names: Sequence[str] = NAMES) -> list[experiments.Cell]:

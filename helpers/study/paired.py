@@ -4,7 +4,7 @@ A difference of two mean accuracies has two sources of chance: which pictures we
 the weights began), and which pictures were held out. Intervals here hold both.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -85,8 +85,21 @@ def right_answers(record: pd.Series) -> np.ndarray:
     return from_text(record["right"], int(record["n_held_out"])).astype(float)
 
 
-def _answers(cells: pd.DataFrame, strategy: str) -> pd.DataFrame:
-    """Return a strategy's answers: a row a seed, a column a held-out picture."""
+def answers(cells: pd.DataFrame, strategy: str) -> pd.DataFrame:
+    """Return a strategy's answers: a row a seed, a column a held-out picture, 1 where it was right, else 0.
+
+    Args:
+        cells: rows of the results, of one domain and size.
+        strategy: its name.
+
+    Example:
+        >>> results = comparison.results()
+        >>> cells = results[(results["domain"] == "digits") & (results["size"] == "80")]
+        >>> paired.answers(cells, "head only").shape
+        (10, 540)
+    """
+    checks.table(cells, "strategy", "seed", "right", "n_held_out", name="cells", maker="comparison.results")
+    checks.choice("strategy", strategy, cells["strategy"].unique())
     own = cells[cells["strategy"] == strategy]
     return pd.DataFrame({record["seed"]: right_answers(record) for _, record in own.iterrows()}).T
 
@@ -136,7 +149,7 @@ def means(table: pd.DataFrame) -> pd.DataFrame:
             cells["strategy"].unique(), key=lambda name: (KNOWN.get(name, len(KNOWN)), name)
         ):
             own = cells[cells["strategy"] == strategy]
-            _, margin, _ = mean_and_margin(_units(_answers(cells, strategy), situation[0]))
+            _, margin, _ = mean_and_margin(_units(answers(cells, strategy), situation[0]))
             accuracy = own["accuracy"]
             spread, seeds_margin = accuracy.std(), half_width(accuracy)
             others = own["log_loss"].mean(), own["cpu_seconds"].mean(), len(own)
@@ -156,16 +169,16 @@ def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | 
         `judge`.
     """
     domain = str(cells["domain"].iloc[0])
-    answers = (_answers(cells, one) - _answers(cells, other)).dropna()
-    if len(answers) < 2:
+    leads = (answers(cells, one) - answers(cells, other)).dropna()
+    if len(leads) < 2:
         return None
-    units = _units(answers, domain)
+    units = _units(leads, domain)
     lead, margin, p = mean_and_margin(units)
     without = {}
-    for number, unit in enumerate(answers.index if domain != SPEECH else range(len(units))):
+    for number, unit in enumerate(leads.index if domain != SPEECH else range(len(units))):
         some_lead, _, some_p = mean_and_margin(np.delete(units, number, axis=0))
         without[unit] = some_lead, some_p
-    by_seed = cells[cells["seed"].isin(answers.index)].pivot(index="seed", columns="strategy")
+    by_seed = cells[cells["seed"].isin(leads.index)].pivot(index="seed", columns="strategy")
     gain, loss = (by_seed[name][one] - by_seed[name][other] for name in ("accuracy", "log_loss"))
     return {
         "lead": lead,
@@ -174,7 +187,7 @@ def difference(cells: pd.DataFrame, one: str, other: str) -> dict[str, float] | 
         "seeds_margin": half_width(_units(gain, domain)),
         "loss_lead": loss.mean(),
         "loss_margin": half_width(_units(loss, domain)),
-        "seeds": len(answers),
+        "seeds": len(leads),
         "without": without,
     }
 
@@ -253,15 +266,18 @@ def with_shared_seeds(cells: pd.DataFrame) -> pd.DataFrame:
     return cells[cells.groupby("seed")["strategy"].transform("nunique") == n]
 
 
-def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.DataFrame:
+def boxes(
+    table: pd.DataFrame, advice: Mapping[tuple[str, str], str], rivals: Collection[str] = STRATEGIES
+) -> pd.DataFrame:
     """Hold advice against the results: a strategy for each domain and size against its strongest rival.
 
-    The rival is the other strategy with the lowest mean *validation* loss: it is not chosen by the answers
-    that are compared. (Of spoken digits, whoever is held out with one seed is for validation with another.)
+    The rival is the one with the lowest mean *validation* loss: it is not chosen by the answers that are
+    compared. (Of spoken digits, whoever is held out with one seed is for validation with another.)
 
     Args:
         table: of the grid.
         advice: (domain, size) -> strategy.
+        rivals: strategies, or `["raw pixels"]` to hold it against the control.
 
     Returns:
         One row a box that was measured: `advised`, `rival`, and the columns of `differences`, where "ahead"
@@ -277,7 +293,7 @@ def boxes(table: pd.DataFrame, advice: Mapping[tuple[str, str], str]) -> pd.Data
         if (domain, size) not in advice:
             continue
         advised = advice[domain, size]
-        candidates = with_shared_seeds(cells[cells["strategy"].isin(STRATEGIES)])
+        candidates = with_shared_seeds(cells[cells["strategy"].isin({advised, *rivals})])
         losses = candidates.groupby("strategy")["validation_loss"].mean()
         if advised not in losses.index or len(losses) < 2:
             continue
