@@ -27,7 +27,7 @@ Lesson 5, the base network trains as well, and the result is looked at; `stairca
 Lesson 6, strategies compared; its modules are in `helpers.study`:
     autopsy.waterfall, autopsy.gaps, domains.load, comparison.results, comparison.table,
     comparison.on_pareto_front, comparison.recommend, grid.rate_losses, grid.grid_cells, grid.measure_with,
-    paired.means, paired.differences, paired.boxes, paired.right_answers,
+    paired.means, paired.answers, paired.differences, paired.boxes,
     strategies.bottleneck
 Appendix model_leaves_the_notebook, a model for devices without Keras:
     own.train_head, explore.threshold

@@ -688,14 +688,11 @@ CASES = {
             "3000 a class. 'digits' was measured with 2 to",
         ),
     ],
-    "paired.right_answers": [
+    "paired.answers": [
+        (lambda m, b: paired.answers(PETS, "hope"), "cells is .*Give a table with strategy and seed"),
         (
-            lambda m, b: paired.right_answers(RESULTS),
-            "record is .*which does not say which pictures were right. Give",
-        ),
-        (
-            lambda m, b: paired.right_answers(pd.Series({"right": "AA=="})),
-            "record is .*which does not say",
+            lambda m, b: paired.answers(RESULTS.head(3), "hope"),
+            "strategy is 'hope'. Choose one of raw pixels",
         ),
     ],
     "paired.means": [
