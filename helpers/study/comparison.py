@@ -151,8 +151,9 @@ def recommend(
     cells = paired.with_shared_seeds(cells[cells["n_train"] == nearest * N_CLASSES[domain]])
     rows = paired.means(cells).set_index("strategy", drop=False)
     best = str(rows["accuracy"].idxmax())
-    leads = {str(name): paired.difference(cells, best, str(name)) for name in rows.index.drop(best)}
-    equals = [name for name, lead in leads.items() if lead and lead["p"] >= paired.LEVEL]
+    others = [str(name) for name in rows.index.drop(best)]
+    leads = {name: lead for name in others if (lead := paired.difference(cells, best, name))}
+    equals = [name for name, lead in leads.items() if lead["p"] >= paired.LEVEL]
     advised = str(rows.loc[[best, *equals], "cpu_seconds"].idxmin())
     found = (
         f"With {nearest:.0f} pictures a class of '{domain}', it reached {rows.loc[advised, 'accuracy']:.3f}"

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -330,7 +331,7 @@ def measure(cell: Mapping) -> experiments.Record:
     domain, cached = prepared(cell["domain"], cell["image_size"], cell["base"])
     if domain.source == "drawn pets":
         raise checks.CourseError(NO_PHOTOS)
-    settings = {} if strategy in SOLVED else {"learning_rate": float(cell["rate"])}
+    settings: dict[str, Any] = {} if strategy in SOLVED else {"learning_rate": float(cell["rate"])}
     settings |= {"architecture": architecture} if architecture else {}
     result = run_cell(strategy, domain, cached, cell["size"], cell["seed"], **settings)
     return asdict(result) | {"network": architecture, "data": domain.source}

@@ -64,7 +64,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         """Look at validation before the first step."""
         super().on_train_begin(logs)
         loss = self.model.evaluate(self.validation, verbose=0, return_dict=True)["loss"]
-        self.start_loss, self.curve = self._log_loss(loss), []
+        self.start_loss = self._log_loss(loss)
+        self.curve: list[float] = []
         if self.start_counts:
             self.best, self.best_weights, self.best_epoch = self.start_loss, self.model.get_weights(), -1
 
