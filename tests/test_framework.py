@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -111,12 +112,12 @@ def test_strategies(gpu, pets):
 
 
 def test_autopsy(gpu, pets, monkeypatch):
-    monkeypatch.setattr(autopsy, "IMAGE_SIZE", SIZE)
     monkeypatch.setattr(autopsy, "BATCH_SIZE", 4)
     monkeypatch.setattr(autopsy, "FINE_TUNING_EPOCHS", 1)
     monkeypatch.setattr(autopsy.backbones, "load", lambda **_: plain_network())
     parts = np.arange(8), np.arange(8, 16)
-    autopsy.tutorials_recipe(autopsy.recipe_at("compiled again: the base is trained"), pets, *parts, 0)
+    recipe = replace(autopsy.recipe_at("compiled again: the base is trained"), image_size=SIZE)
+    autopsy.tutorials_recipe(recipe, pets, *parts, 0)
 
 
 def test_no_layer_and_no_model_is_refused():
