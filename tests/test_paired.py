@@ -193,6 +193,14 @@ def test_base_networks_may_stand_in_the_strategies_place():
     assert found.lead == pytest.approx(0.3, abs=0.03) and found.verdict == "ahead"
 
 
+@pytest.mark.parametrize("record", [table({HEAD_ONLY: 0.8}), pd.Series({"right": "AA=="})])
+def test_what_says_nothing_of_its_answers_is_refused(record):
+    with pytest.raises(
+        checks.CourseError, match="record is .*which does not say which pictures were right. Give"
+    ):
+        paired.right_answers(record)
+
+
 def test_unknown_strategies_and_tables_are_refused():
     both = table({FROM_SCRATCH: 0.6, HEAD_ONLY: 0.8})
     with pytest.raises(checks.CourseError, match="one is 'hope'"):
