@@ -175,15 +175,40 @@ def test_parts_beside_the_grid(monkeypatch, tmp_path):
     runs = []
     monkeypatch.setattr(grid.experiments, "run", lambda cells, *rest: runs.append((cells, rest[-1])))
     monkeypatch.setattr(grid.experiments, "is_there", lambda base, load: base != "efficientnet_lite2")
-    for part in ("larger", "bases"):
+    for part in ("larger", "bases", "patience"):
         grid.run(tmp_path / "grid.csv", (domains.PHOTOS,), part=part)
-    (larger, _), (bases, _) = runs
+    (larger, _), (bases, _), (patient, _) = runs
     assert {cell["image_size"] for cell in larger} == {128} and {cell["domain"] for cell in larger} == {
         domains.PHOTOS
     }
     assert {cell["base"] for cell in bases} == set(grid.BASES) - {"efficientnet_lite2"}
-    with pytest.raises(checks.CourseError, match="part is 'all'. Choose one of grid, larger, bases"):
+    names = {cell["strategy"] for cell in patient}
+    assert names == set(grid.WITH_STEPS) and {cell["seed"] for cell in patient} == {0, 1}
+    with pytest.raises(
+        checks.CourseError, match="part is 'all'. Choose one of grid, larger, patience, bases"
+    ):
         grid.run(tmp_path / "grid.csv", part="all")
+
+
+def test_twice_the_patience_is_what_the_check_of_patience_trains_with(monkeypatch):
+    given = []
+
+    def run_cell(*place, patience=None, **settings):
+        given.append(patience)
+        raise StopIteration
+
+    monkeypatch.setattr(grid, "run_cell", run_cell)
+    cells = [cell | {"domain": domains.DIGITS, "rate": 1e-3} for cell in grid.patience_cells()]
+    (cell, *_) = [cell for cell in cells if cell["strategy"] == strategies.LAST_BLOCKS]
+    for part in ("grid", "patience"):
+        with pytest.raises(StopIteration):
+            grid.measure(cell | {"part": part, "image_size": 32})
+    usual = strategies.PATIENCE[strategies.LAST_BLOCKS]
+    assert (
+        given[0] is None
+        and given[1].steps == 2 * usual.steps == 2 * usual.most // 10
+        and usual.every == given[1].every
+    )
 
 
 @pytest.mark.slow

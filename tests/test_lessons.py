@@ -406,7 +406,7 @@ def test_an_experiment_is_run_where_there_are_photos(
         (["compare", "--domains", "digits", "--workers", "0"], "workers is 0. Give a whole number from 1"),
         (
             ["compare", "--domains", "digits", "--part", "all"],
-            "part is 'all'. Choose one of grid, larger, bases",
+            "part is 'all'. Choose one of grid, larger, patience, bases",
         ),
     ],
 )

@@ -42,6 +42,14 @@ def test_accuracy_by_cost(means):
     assert "dogs and cats: raw pixels, from scratch, head only, all blocks;" in figure.alt_text
 
 
+def test_a_strategy_that_a_domain_lacks_has_no_mark_there(means):
+    lacking = means[(means["domain"] == domains.PHOTOS) | (means["strategy"] != ALL_BLOCKS)]
+    figure = figures.accuracy_by_cost(lacking, pd.Series(True, lacking.index))
+    names = [[text.get_text() for text in axis.texts] for axis in figure.axes]
+    assert [len(texts) for texts in names] == [8, 6, 6, 6]
+    assert "digits: raw pixels, from scratch, head only;" in figure.alt_text
+
+
 def test_leads(results):
     found = paired.differences(results, ALL_BLOCKS, HEAD_ONLY)
     figure = figures.leads(found, ALL_BLOCKS, HEAD_ONLY)

@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument(
         "--part",
         default="grid",
-        help="'grid', or what is measured beside it: 'larger' (at 128 pixels), 'bases' (four base networks)",
+        help="'grid', or beside it 'larger' (128 pixels), 'patience' (twice of it), 'bases' (four networks)",
     )
     autopsy = add(
         "autopsy", _autopsy, "run what is missing of lesson 6's autopsy of the tutorial", "Likewise."

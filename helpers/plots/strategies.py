@@ -45,10 +45,8 @@ def accuracy_by_size(means: pd.DataFrame, chance: dict[str, float]) -> Described
         sizes = sorted(own["n_train"].unique())
         _size_axis(axis, sizes)
         best = own.loc[own.groupby("n_train")["accuracy"].idxmax()].set_index("n_train")
-        ends = [
-            f"best with {size}: {best.loc[size, 'strategy']} {best.loc[size, 'accuracy']:.2f}"
-            for size in (sizes[0], sizes[-1])
-        ]
+        reached = best["strategy"] + best["accuracy"].map(" {:.2f}".format)
+        ends = [f"best with {size}: {reached[size]}" for size in (sizes[0], sizes[-1])]
         axis.set_title("\n".join([domain, *ends]), fontsize=9, loc="left")
         said.append(f"{domain}, {', '.join(ends)}")
     axes[0, 0].set_ylabel("held-out accuracy (mean, 95 % interval)")
@@ -76,7 +74,7 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
             cells = own[own["strategy"] == strategy]
             seconds, accuracy, margin = cells["cpu_seconds"], cells["accuracy"], cells["margin"]
             _errorbar(axis, seconds, accuracy, margin, number, strategy)
-            for row in cells.iloc[[0, -1]].itertuples():
+            for row in pd.concat([cells.head(1), cells.tail(1)]).itertuples():
                 place = (row.cpu_seconds, row.accuracy)
                 axis.annotate(row.n_train, place, (5, -9), textcoords="offset points", fontsize=7, color=GREY)
         front = own[on_front[own.index]].sort_values("cpu_seconds")
@@ -141,12 +139,12 @@ def leads(
         xlabel=f"accuracy of {one} less that of {other}",
         ylabel="domain, training pictures",
     )
-    key = {
-        "over seeds": Line2D([], [], color=GREY, linewidth=3.5),
-        "over seeds and held-out pictures": Line2D([], [], color=GREY, linewidth=1.2),
-        "undecided": Line2D([], [], color=GREY, marker="s", markerfacecolor="white", linestyle=""),
-    }
-    figure.legend(key.values(), key, loc="outside lower center", ncols=3, frameon=False)
+    key = [
+        Line2D([], [], color=GREY, linewidth=3.5, label="over seeds"),
+        Line2D([], [], color=GREY, linewidth=1.2, label="over seeds and held-out pictures"),
+        Line2D([], [], color=GREY, marker="s", markerfacecolor="white", linestyle="", label="undecided"),
+    ]
+    figure.legend(handles=key, loc="outside lower center", ncols=3, frameon=False)
     counts = found["verdict"].value_counts().reindex(["ahead", "undecided", "behind"], fill_value=0)
     axis.set_title(
         f"{one}: {counts['ahead']} × ahead, {counts['undecided']} × undecided, {counts['behind']} × behind",

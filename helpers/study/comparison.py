@@ -10,7 +10,7 @@ from . import domains, grid, paired
 from .domains import DIGITS, PHOTOS, SPEECH
 from .strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY
 
-PARTS = ("grid", "architecture", "rate", "larger", "bases")
+PARTS = ("grid", "architecture", "rate", "larger", "patience", "bases")
 SMALL, LARGE = grid.SIZES[0], grid.SIZES[-1]
 
 # The tutorial's figure 5. Where it recommends no transfer learning at all, training from scratch is left.
@@ -31,7 +31,7 @@ def results(part: str = "grid") -> pd.DataFrame:
 
     Args:
         part: "grid" (the comparison), "architecture" and "rate" (by which its settings were chosen), "larger"
-            (at 128 pixels), "bases" (heads on four base networks).
+            (at 128 pixels), "patience" (with twice the patience), "bases" (heads on four base networks).
 
     Example:
         >>> table = comparison.results()

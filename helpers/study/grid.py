@@ -25,6 +25,7 @@ from .strategies import (
     COLD,
     FROM_SCRATCH,
     HEAD_ONLY,
+    PATIENCE,
     RAW_PIXELS,
     SOLVED,
     STRATEGIES,
@@ -145,6 +146,15 @@ def larger_cells() -> list[experiments.Cell]:
         for size, domain in product(SEARCH_SIZES.values(), (PHOTOS, SPEECH))
         for seed in range(_n_seeds(ALL_BLOCKS, domain, size))
         for strategy in (FROM_SCRATCH, HEAD_ONLY, ALL_BLOCKS)
+    ]
+
+
+def patience_cells() -> list[experiments.Cell]:
+    """Return the check of whether training stops too soon: two seeds, with twice the patience."""
+    return [
+        _cell("patience", strategy, domain, size, seed)
+        for seed, size, domain, strategy in product(range(2), SEARCH_SIZES.values(), NAMES, WITH_STEPS)
+        if _is_asked(domain, strategy, size)
     ]
 
 
@@ -269,10 +279,10 @@ def run(
         path: the results file.
         names: of domains.
         workers: see `experiments.run`.
-        part: "grid"; or one of what is measured beside it, "larger" (with the grid's settings) or "bases"
-            (of which those are left out, and named, whose weights are out of reach).
+        part: "grid"; or one of what is measured beside it, "larger" and "patience" (with the grid's settings)
+            or "bases" (of which those are left out, and named, whose weights are out of reach).
     """
-    checks.choice("part", part, ("grid", "larger", "bases"))
+    checks.choice("part", part, ("grid", "larger", "patience", "bases"))
     path = runtime.path_of(path)
 
     def go(cells: Iterable[experiments.Cell], description: str) -> None:
@@ -280,9 +290,8 @@ def run(
         experiments.run(list(cells), path, settings, workers, description)
 
     if part != "grid":
-        there = [name for name in BASES if experiments.is_there(name, partial(load_base, name, IMAGE_SIZE))]
-        cells = larger_cells() if part == "larger" else bases_cells(there)
-        return go((cell for cell in cells if cell["domain"] in names), part)
+        beside = {"larger": larger_cells, "patience": patience_cells, "bases": _bases_within_reach}
+        return go((cell for cell in beside[part]() if cell["domain"] in names), part)
     go(grid_cells(names, SOLVED), "controls and heads")
     go(architecture_cells(names), "networks from scratch")
     go(rate_cells(names), "learning rates")
@@ -290,6 +299,11 @@ def run(
     while cells := wider_cells(read(path), names):
         go(cells, "wider learning rates")
     go(grid_cells(names), "cells")
+
+
+def _bases_within_reach() -> list[experiments.Cell]:
+    within = (name for name in BASES if experiments.is_there(name, partial(load_base, name, IMAGE_SIZE)))
+    return bases_cells(list(within))
 
 
 def measure_with(cell: experiments.Cell, path: str) -> experiments.Record:
@@ -333,5 +347,6 @@ def measure(cell: Mapping) -> experiments.Record:
         raise checks.CourseError(NO_PHOTOS)
     settings: dict[str, Any] = {} if strategy in SOLVED else {"learning_rate": float(cell["rate"])}
     settings |= {"architecture": architecture} if architecture else {}
+    settings |= {"patience": PATIENCE[strategy].doubled()} if cell["part"] == "patience" else {}
     result = run_cell(strategy, domain, cached, cell["size"], cell["seed"], **settings)
     return asdict(result) | {"network": architecture, "data": domain.source}

@@ -28,6 +28,10 @@ class Patience:
     most: int
     every: int
 
+    def doubled(self) -> "Patience":
+        """Return one that waits twice as long, for at most twice as many steps."""
+        return Patience(2 * self.steps, 2 * self.most, self.every)
+
 
 @dataclass(frozen=True)
 class Trained:

@@ -193,6 +193,7 @@ def run_cell(
     seed: int,
     learning_rate: float = 1e-3,
     architecture: str = "averaged",
+    patience: Patience | None = None,
 ) -> CellResult:
     """Train one classifier by one strategy and score it on the domain's held-out part.
 
@@ -207,6 +208,7 @@ def run_cell(
         seed: of the choice of pictures, the first weights, the order of batches, and dropout.
         learning_rate: Adam's. What is solved for takes none.
         architecture: of the network from scratch, see `networks.from_scratch`.
+        patience: by default the strategy's own of `PATIENCE`.
 
     Raises:
         CourseError: an unknown strategy, or a number of pictures that the domain does not have.
@@ -230,7 +232,7 @@ def run_cell(
             trainer.penalise_head(1 / (2 * head[-1].C * len(rows)))
         if strategy in WARMED_UP:
             trainer.put_head(*_weights(head))
-        trained = trainer.fit(train, validation, PATIENCE[strategy], learning_rate, seed)
+        trained = trainer.fit(train, validation, patience or PATIENCE[strategy], learning_rate, seed)
     frozen = _frozen_seconds(domain, cached, rows) if strategy in WARMED_UP else 0.0
     probabilities = evaluate.probabilities_of(trainer.predict(inputs[domain.held_out]))
     checked = evaluate.probabilities_of(trainer.predict(inputs[domain.validation]))
