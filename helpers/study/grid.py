@@ -282,7 +282,8 @@ def run(
         part: "grid"; or one of what is measured beside it, "larger" and "patience" (with the grid's settings)
             or "bases" (of which those are left out, and named, whose weights are out of reach).
     """
-    checks.choice("part", part, ("grid", "larger", "patience", "bases"))
+    beside = {"larger": larger_cells, "patience": patience_cells, "bases": _bases_within_reach}
+    checks.choice("part", part, ("grid", *beside))
     path = runtime.path_of(path)
 
     def go(cells: Iterable[experiments.Cell], description: str) -> None:
@@ -290,7 +291,6 @@ def run(
         experiments.run(list(cells), path, settings, workers, description)
 
     if part != "grid":
-        beside = {"larger": larger_cells, "patience": patience_cells, "bases": _bases_within_reach}
         return go((cell for cell in beside[part]() if cell["domain"] in names), part)
     go(grid_cells(names, SOLVED), "controls and heads")
     go(architecture_cells(names), "networks from scratch")
