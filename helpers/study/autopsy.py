@@ -343,7 +343,7 @@ def measure_gap(cell: experiments.Cell) -> experiments.Record:
         return _augmented(pictures[rows], augmenter, rng, base.input_shape[1])
 
     def as_trained(inputs: np.ndarray) -> np.ndarray:
-        batches = np.split(inputs, len(inputs) // BATCH_SIZE)
+        batches = np.array_split(inputs, len(inputs) // BATCH_SIZE)
         return np.concatenate([model(batch, training=True) for batch in batches])
 
     with runtime.Stopwatch() as watch:
