@@ -190,6 +190,15 @@ def test_parts_beside_the_grid(monkeypatch, tmp_path):
         grid.run(tmp_path / "grid.csv", part="all")
 
 
+def test_the_courses_own_results_are_whole():
+    """What a lesson says of them is said of all of them: none was left out because it did not fit."""
+    table = grid.read()
+    parts = grid.grid_cells(), grid.architecture_cells(), grid.larger_cells(), grid.bases_cells()
+    for cells in (*parts, grid.patience_cells(), grid.rate_cells(), grid.finalist_cells(table)):
+        assert experiments.missing(cells, grid.RESULTS) == []
+    assert grid.wider_cells(table) == []
+
+
 def test_twice_the_patience_is_what_the_check_of_patience_trains_with(monkeypatch):
     given = []
 
