@@ -28,7 +28,7 @@ Lesson 6, strategies compared; its modules are in `helpers.study`:
     autopsy.waterfall, autopsy.gaps, domains.load, comparison.results, comparison.table,
     comparison.on_pareto_front, comparison.recommend, grid.rate_losses, grid.grid_cells, grid.measure_with,
     paired.means, paired.answers, paired.differences, paired.boxes,
-    strategies.bottleneck
+    strategies.bottleneck, strategies.patience_for
 Appendix model_leaves_the_notebook, a model for devices without Keras:
     own.train_head, explore.threshold
 Appendix your_own_pictures, a folder of one's own from end to end:

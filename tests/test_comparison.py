@@ -1,13 +1,15 @@
 """What is concluded from results, and advised: never more than was measured."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from made_results import table
 
 from helpers import checks
-from helpers.study import comparison, domains
-from helpers.study.strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, RAW_PIXELS
+from helpers.study import comparison, domains, paired
+from helpers.study.strategies import ALL_BLOCKS, FROM_SCRATCH, HEAD_ONLY, LAST_BLOCKS, RAW_PIXELS
 
 
 def measured(accuracies, sizes=("20", "320"), domain=domains.PHOTOS) -> pd.DataFrame:
@@ -96,3 +98,27 @@ def test_the_advice_that_is_tested_names_measured_situations():
 def test_an_unknown_part():
     with pytest.raises(checks.CourseError, match="part is 'half'. Choose one of grid"):
         comparison.results("half")
+
+
+# --- what the README says of the course's own results ---------------------------------------------------
+
+
+def test_the_readmes_sentences_are_what_the_committed_results_show():
+    text = " ".join((Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8").split())
+    results = comparison.results()
+    on_photos, far = (
+        results[results["domain"].isin(names)]
+        for names in ([domains.PHOTOS], [domains.DIGITS, domains.SPEECH])
+    )
+    leads = pd.concat(
+        [paired.differences(on_photos, name, FROM_SCRATCH) for name in (HEAD_ONLY, LAST_BLOCKS, ALL_BLOCKS)]
+    )
+    ahead = leads["lead"].mul(100).round().astype(int)
+    assert f"whatever begins with a head is {ahead.min()} to {ahead.max()} points ahead" in text
+    assert set(leads["verdict"]) == {"ahead"}
+    assert "frozen features are no better than raw pixels" in text
+    assert "ahead" not in set(paired.differences(far, HEAD_ONLY, RAW_PIXELS)["verdict"])
+    assert "is not shown to be better or worse than a small network from scratch" in text
+    assert set(paired.differences(far, ALL_BLOCKS, FROM_SCRATCH)["verdict"]) == {"undecided"}
+    assert "None of the tutorial's boxes of advice is decided" in text
+    assert set(paired.boxes(results, comparison.ADVICE)["verdict"]) == {"undecided"}

@@ -199,25 +199,31 @@ def test_the_courses_own_results_are_whole():
     assert grid.wider_cells(table) == []
 
 
-def test_twice_the_patience_is_what_the_check_of_patience_trains_with(monkeypatch):
+@pytest.mark.parametrize(("size", "usual"), [("80", 200), ("all", 400)])
+def test_twice_the_patience_is_what_the_check_of_patience_trains_with(size, usual, monkeypatch):
     given = []
 
-    def run_cell(*place, patience=None, **settings):
-        given.append(patience)
-        raise StopIteration
+    def fit(self, train, validation, patience, learning_rate, seed):
+        if patience.most > 1:  # the one step that prepares a trainer is no training
+            given.append(patience)
+            raise StopIteration
 
-    monkeypatch.setattr(grid, "run_cell", run_cell)
-    cells = [cell | {"domain": domains.DIGITS, "rate": 1e-3} for cell in grid.patience_cells()]
-    (cell, *_) = [cell for cell in cells if cell["strategy"] == strategies.LAST_BLOCKS]
+    monkeypatch.setattr(strategies.Trainer, "fit", fit)
+    cells = [cell | {"rate": 1e-3, "image_size": 32} for cell in grid.patience_cells()]
+    place = domains.DIGITS, strategies.LAST_BLOCKS, size
+    (cell, *_) = [cell for cell in cells if (cell["domain"], cell["strategy"], cell["size"]) == place]
     for part in ("grid", "patience"):
         with pytest.raises(StopIteration):
-            grid.measure(cell | {"part": part, "image_size": 32})
-    usual = strategies.PATIENCE[strategies.LAST_BLOCKS]
-    assert (
-        given[0] is None
-        and given[1].steps == 2 * usual.steps == 2 * usual.most // 10
-        and usual.every == given[1].every
-    )
+            grid.measure(cell | {"part": part})
+    assert [patience.steps for patience in given] == [usual, 2 * usual]
+    assert [patience.most for patience in given] == [10 * usual, 20 * usual]
+    assert given[0].every == given[1].every
+
+
+def test_the_check_of_patience_has_two_seeds_and_every_speaker():
+    seeds = pd.DataFrame(grid.patience_cells()).groupby(["domain", "strategy", "size"]).seed.agg(list)
+    for (domain, *_), found in seeds.items():
+        assert found == list(range(6 if domain == domains.SPEECH else 2))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Figures of lesson 6: what each strategy reaches, with how many pictures, at what cost, and how surely."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -74,9 +75,11 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
             cells = own[own["strategy"] == strategy]
             seconds, accuracy, margin = cells["cpu_seconds"], cells["accuracy"], cells["margin"]
             _errorbar(axis, seconds, accuracy, margin, number, strategy)
-            for row in pd.concat([cells.head(1), cells.tail(1)]).itertuples():
-                place = (row.cpu_seconds, row.accuracy)
-                axis.annotate(row.n_train, place, (5, -9), textcoords="offset points", fontsize=7, color=GREY)
+            label = partial(axis.annotate, textcoords="offset points", ha="center", fontsize=7, color=GREY)
+            for row in cells.head(1).itertuples():
+                label(row.n_train, (row.cpu_seconds, row.accuracy - row.margin), (0, -2), va="top")
+            for row in cells.tail(1).itertuples():
+                label(row.n_train, (row.cpu_seconds, row.accuracy + row.margin), (0, 2), va="bottom")
         front = own[on_front[own.index]].sort_values("cpu_seconds")
         axis.step(front["cpu_seconds"], front["accuracy"], where="post", color=BLACK, linewidth=0.9, zorder=0)
         kinds = list(dict.fromkeys(front["strategy"]))

@@ -49,6 +49,21 @@ PATIENCE = {
 }
 
 
+def patience_for(strategy: str, size: int | str) -> Patience:
+    """Return a strategy's patience: twice the usual with all pictures, since an epoch is longer there.
+
+    Raises:
+        CourseError: a strategy that is not trained by steps.
+
+    Example:
+        >>> [strategies.patience_for("all blocks", size).steps for size in (320, "all")]
+        [200, 400]
+    """
+    checks.choice("strategy", strategy, PATIENCE)
+    patience = PATIENCE[strategy]
+    return patience.doubled() if size == "all" else patience
+
+
 # --- what is computed once ------------------------------------------------------------------------------
 
 
@@ -209,7 +224,7 @@ def run_cell(
         seed: of the choice of pictures, the first weights, the order of batches, and dropout.
         learning_rate: Adam's. What is solved for takes none.
         architecture: of the network from scratch, see `networks.from_scratch`.
-        patience: by default the strategy's own of `PATIENCE`.
+        patience: by default that of `patience_for`.
 
     Raises:
         CourseError: an unknown strategy, or a number of pictures that the domain does not have.
@@ -225,6 +240,7 @@ def run_cell(
     targets = targets_of(domain.labels, classes)
     train, validation = ((inputs[part], targets[part]) for part in (rows, domain.validation))
     trainer.prepare(train, validation)
+    patience = patience or patience_for(strategy, size)
     with runtime.Stopwatch() as watch:
         trainer.reset(seed)
         if strategy != FROM_SCRATCH:
@@ -233,7 +249,7 @@ def run_cell(
             trainer.penalise_head(1 / (2 * head[-1].C * len(rows)))
         if strategy in WARMED_UP:
             trainer.put_head(*_weights(head))
-        trained = trainer.fit(train, validation, patience or PATIENCE[strategy], learning_rate, seed)
+        trained = trainer.fit(train, validation, patience, learning_rate, seed)
     frozen = _frozen_seconds(domain, cached, rows) if strategy in WARMED_UP else 0.0
     probabilities = evaluate.probabilities_of(trainer.predict(inputs[domain.held_out]))
     checked = evaluate.probabilities_of(trainer.predict(inputs[domain.validation]))

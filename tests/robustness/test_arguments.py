@@ -739,6 +739,12 @@ CASES = {
     "strategies.bottleneck": [
         (lambda m, b: strategies.bottleneck(DOMAIN, "vgg16"), "base is 'vgg16'. Load one with image_size=32"),
     ],
+    "strategies.patience_for": [
+        (
+            lambda m, b: strategies.patience_for("head only", 80),
+            "strategy is 'head only'. Choose one of from",
+        ),
+    ],
     "strategies.run_cell": [
         (
             lambda m, b: strategies.run_cell("hope", DOMAIN, CACHED, 4, 0),
