@@ -71,11 +71,11 @@ def accuracy_by_cost(means: pd.DataFrame, on_front: pd.Series) -> DescribedFigur
     said = []
     for axis, domain in zip(axes[0], domains):
         own = means[means["domain"] == domain]
+        label = partial(axis.annotate, textcoords="offset points", ha="center", fontsize=7, color=GREY)
         for number, strategy in enumerate(strategies):
             cells = own[own["strategy"] == strategy]
             seconds, accuracy, margin = cells["cpu_seconds"], cells["accuracy"], cells["margin"]
             _errorbar(axis, seconds, accuracy, margin, number, strategy)
-            label = partial(axis.annotate, textcoords="offset points", ha="center", fontsize=7, color=GREY)
             for row in cells.head(1).itertuples():
                 label(row.n_train, (row.cpu_seconds, row.accuracy - row.margin), (0, -2), va="top")
             for row in cells.tail(1).itertuples():
